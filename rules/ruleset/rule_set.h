@@ -1,0 +1,61 @@
+// A set of rules as declared in rules.toml: parsed, checked, evaluated.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "eventlog/schema/events.h"
+#include "rules/expression/expression.h"
+#include "rules/features/catalogue.h"
+
+namespace vigil::rules {
+
+struct Rule {
+  std::string id;
+  std::string description;
+  Expression condition;
+  eventlog::Outcome outcome = eventlog::Outcome::review;  // approve: adds score only
+  std::int32_t score = 0;
+  eventlog::Severity severity = eventlog::Severity::p2;
+  bool alerts = true;               // whether a match raises an alert
+  std::int64_t cooldown_us = 0;     // no second alert of this rule for the same customer within this event time
+  TextPlace place;
+};
+
+struct Verdict {
+  eventlog::Outcome outcome = eventlog::Outcome::approve;
+  std::int32_t score = 0;  // sum of the matched rules' scores
+};
+
+// Immutable; evaluate() is thread-safe. Outcome = the strongest matched outcome, or what the summed score
+// reaches on the thresholds (review_score, decline_score), whichever is stronger.
+class RuleSet {
+ public:
+  // Conditions may use transaction fields, features of `catalogue` and lists. Error `invalid`:
+  // "FILE:LINE:COLUMN: reason; did you mean …?".
+  static Expected<RuleSet> parse(std::string_view toml, const std::string& file, const Catalogue& catalogue);
+
+  const std::string& text() const { return text_; }
+  const std::array<std::byte, 32>& sha256() const { return sha256_; }
+  std::span<const Rule> rules() const { return rules_; }
+
+  // `slots`: transaction fields, then feature values (Catalogue::symbols()). Fills `matched` with ascending
+  // rule indexes; it keeps its capacity, so nothing is allocated once warm.
+  Verdict evaluate(std::span<const Value> slots, const Lists& lists, std::vector<std::uint16_t>& matched) const;
+
+ private:
+  std::string text_;
+  std::array<std::byte, 32> sha256_{};
+  std::vector<Rule> rules_;
+  std::int32_t review_score_ = 0;
+  std::int32_t decline_score_ = 0;
+};
+
+// The rules Vigil starts with (rules/ruleset/default_rules.toml, built in).
+std::string_view default_rules_toml();
+
+}  // namespace vigil::rules
