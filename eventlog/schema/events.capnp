@@ -29,7 +29,7 @@ struct TransactionDecided @0x8e5f1d0c2b7a4961 {
   channel @20 :Text;
   extra @21 :Text;
   features @22 :Data;        # docs/log-format.md "Values"
-  matched @23 :List(UInt16);
+  matched @23 :Data;         # ascending indexes into the rule set, each a little-endian UInt16
 }
 
 struct QuarantineReason @0xa3c6e15d90f74b28 {

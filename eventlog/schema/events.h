@@ -157,7 +157,7 @@ struct RulesActivated {
 // Links of the entities an event concerns, one slot per EntityKind. Unused slots stay {0, 0}.
 using EntityLinks = std::array<Link, kEntityKinds>;
 
-// Encoders: build the record in `frame` (which must have begun and have event_bytes_max() free) and return
+// Encoders: build the record in `frame` (which must have begun and have bytes_max(event) free) and return
 // where it will stand. Allocate nothing.
 Placed append(FrameBuilder& frame, const TransactionDecided& event, const EntityLinks& links);
 Placed append(FrameBuilder& frame, const TransactionQuarantined& event);
@@ -170,8 +170,19 @@ Placed append(FrameBuilder& frame, const RateUpdated& event);
 Placed append(FrameBuilder& frame, const PolicyUpdated& event);
 Placed append(FrameBuilder& frame, const FeaturesActivated& event);
 Placed append(FrameBuilder& frame, const RulesActivated& event);
-// An upper bound of the bytes append() needs for an event with this many bytes of variable content.
-constexpr std::size_t event_bytes_max(std::size_t content_bytes) { return 1024 + 2 * content_bytes; }
+
+// What append() needs at most in the frame, record header and links included.
+std::size_t bytes_max(const TransactionDecided& event);
+std::size_t bytes_max(const TransactionQuarantined& event);
+std::size_t bytes_max(const LabelReported& event);
+std::size_t bytes_max(const AlertRaised& event);
+std::size_t bytes_max(const CustomerUpdated& event);
+std::size_t bytes_max(const MerchantUpdated& event);
+std::size_t bytes_max(const ListUpdated& event);
+std::size_t bytes_max(const RateUpdated& event);
+std::size_t bytes_max(const PolicyUpdated& event);
+std::size_t bytes_max(const FeaturesActivated& event);
+std::size_t bytes_max(const RulesActivated& event);
 
 // The type of a record; damaged when it is none we know, unsupported_version when it is newer than us.
 Expected<EventType> type_of(const Record& record);
