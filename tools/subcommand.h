@@ -8,7 +8,7 @@
 //     auto options = std::make_shared<VerifyOptions>();
 //     CLI::App* command = app.add_subcommand("verify", "check every byte of the log");
 //     command->add_option("--data", options->data, "data directory")->required();
-//     example(*command, "build/vigil verify --data demo/data");
+//     example_on_data(*command, "build/vigil verify --data " + std::string(kExampleData));
 //     command->callback([options, &exit_code] { exit_code = verify(*options); });
 //   }
 #pragma once
@@ -28,9 +28,13 @@ inline constexpr int kDone = 0;
 inline constexpr int kFailed = 1;
 inline constexpr int kUsage = 2;
 
-// Sets the footer of the help. `command` works as printed from the repository's root after `./run demo`
-// (which leaves its files in demo/).
-void example(CLI::App& subcommand, std::string_view command);
+// Sets the footer of the help. `commands` (one a line) work as printed, from the repository's root after
+// `./run build`; tests/tools runs them all.
+void example(CLI::App& subcommand, std::string_view commands);
+// The same for a subcommand that needs a data directory: lines that simulate and ingest a small stream into
+// kExampleData come first.
+inline constexpr std::string_view kExampleData = "/tmp/vigil-example";
+void example_on_data(CLI::App& subcommand, std::string_view commands);
 
 // "vigil: TEXT" on stderr; returns kFailed, so that a callback can `return print_error(result.error());`.
 int print_error(const eventlog::Error& error);

@@ -1,0 +1,149 @@
+#!/usr/bin/python3
+"""Fails when the source tree breaks a wall: an include that points up the folder table, a third-party header
+outside the file that wraps it, a drawer for everything, a file or function that grew too long, unfinished work."""
+import pathlib
+import re
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+# DESIGN: a folder may include itself and what stands before it.
+FOLDERS = ['eventlog', 'rules', 'projections', 'commands', 'api', 'tools']
+DRAWERS = {'util', 'utils', 'common', 'helper', 'helpers', 'misc', 'manager', 'handler'}
+HEADER_LINES_MAX = 200
+SOURCE_LINES_MAX = 600
+FUNCTION_LINES_MAX = 70
+LINE_COLUMNS_MAX = 110
+# Headers of these libraries stay inside .cpp files.
+WRAPPED = re.compile(r'#include\s+[<"](capnp/|kj/|lmdb\.h|zmq|simdjson|toml\+\+|nlohmann/|CLI/|openssl/|isa-l|'
+                     r'zstd\.h|sodium|xxhash)')
+INCLUDE = re.compile(r'^\s*#include\s+"([^"]+)"', re.M)
+UNFINISHED = re.compile(r'\b(TODO|FIXME|XXX|HACK)\b')
+
+
+def sources(root):
+    """All C++ files of the product and its tests below `root`, as paths relative to it."""
+    for folder in FOLDERS + ['tests', 'bench']:
+        for path in sorted((root / folder).rglob('*')):
+            if path.suffix in ('.h', '.cpp') and path.is_file():
+                yield path.relative_to(root)
+
+
+def upward_includes(name, text):
+    own = name.parts[0]
+    allowed = FOLDERS if own in ('tests', 'bench') else FOLDERS[:FOLDERS.index(own) + 1]
+    for include in INCLUDE.findall(text):
+        folder = include.split('/')[0]
+        if folder in FOLDERS and folder not in allowed:
+            yield f'{name}: includes {include}, but {own}/ may not know {folder}/'
+
+
+def tests_link_one_folder(name, text):
+    """tests/FOLDER links FOLDER's library alone, so it may include only what that folder may."""
+    if name.parts[0] != 'tests' or name.parts[1] not in FOLDERS:
+        return
+    own = name.parts[1]
+    for include in INCLUDE.findall(text):
+        folder = include.split('/')[0]
+        if folder in FOLDERS and FOLDERS.index(folder) > FOLDERS.index(own):
+            yield f'{name}: includes {include}, but the tests of {own}/ link only {own}/'
+
+
+def wrapped_headers(name, text):
+    if name.suffix == '.h' and name.parts[0] in FOLDERS:
+        for line in text.split('\n'):
+            if WRAPPED.search(line):
+                yield f'{name}: {line.strip()} belongs into the .cpp that wraps it'
+
+
+def lmdb_and_zmq_in_their_folder(name, text):
+    for header, folder in (('lmdb.h', 'projections'), ('zmq', 'api')):
+        if re.search(r'#include\s+<' + re.escape(header), text) and name.parts[0] not in (folder, 'tests', 'bench'):
+            yield f'{name}: only {folder}/ may include {header}'
+
+
+def size_and_words(name, text):
+    lines = text.split('\n')
+    limit = HEADER_LINES_MAX if name.suffix == '.h' else SOURCE_LINES_MAX
+    if len(lines) - 1 > limit:
+        yield f'{name}: {len(lines) - 1} lines, at most {limit}'
+    for number, line in enumerate(lines, 1):
+        if len(line) > LINE_COLUMNS_MAX and 'R"' not in text:
+            yield f'{name}:{number}: {len(line)} columns, at most {LINE_COLUMNS_MAX}'
+        if UNFINISHED.search(line):
+            yield f'{name}:{number}: unfinished: {line.strip()[:80]}'
+    if name.stem in DRAWERS:
+        yield f'{name}: a drawer for everything; name the one idea it holds'
+    if 'DISABLED_' in text:
+        yield f'{name}: a disabled test'
+
+
+def long_functions(name, text):
+    """A function's body is what stands between a line that ends in '{' at some indentation and the line that
+    is just '}' at the same one. Good enough for clang-formatted code; namespaces and types are left out."""
+    lines = text.split('\n')
+    opener = re.compile(r'^(\s*)(?!.*\b(namespace|struct|class|enum|union)\b)[\w:<>~&*\[\] ,]*\b[\w~]+\(.*\{$')
+    for start, line in enumerate(lines):
+        match = opener.match(line)
+        if not match or line.lstrip().startswith(('if', 'for', 'while', 'switch', '}', 'else')):
+            continue
+        close = match.group(1) + '}'
+        for end in range(start + 1, len(lines)):
+            if lines[end].rstrip(';') == close:
+                if end - start + 1 > FUNCTION_LINES_MAX:
+                    yield f'{name}:{start + 1}: a function of {end - start + 1} lines, at most {FUNCTION_LINES_MAX}'
+                break
+
+
+CHECKS = [upward_includes, tests_link_one_folder, wrapped_headers, lmdb_and_zmq_in_their_folder, size_and_words,
+          long_functions]
+
+
+def violations(root):
+    for name in sources(root):
+        text = (root / name).read_text(errors='replace')
+        for check in CHECKS:
+            yield from check(name, text)
+
+
+class Layout(unittest.TestCase):
+    def test_source_tree_keeps_every_wall(self):
+        found = list(violations(ROOT))
+        self.assertEqual([], found, '\n' + '\n'.join(found))
+
+    def found_in(self, name, text):
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / name
+            path.parent.mkdir(parents=True)
+            path.write_text(text)
+            return list(violations(pathlib.Path(directory)))
+
+    def test_upward_include_is_found(self):
+        self.assertTrue(self.found_in('rules/a.cpp', '#include "commands/engine.h"\n'))
+        self.assertFalse(self.found_in('commands/a.cpp', '#include "rules/features/catalogue.h"\n'))
+
+    def test_wrapped_header_in_a_header_is_found(self):
+        self.assertTrue(self.found_in('commands/a.h', '#include <simdjson.h>\n'))
+        self.assertFalse(self.found_in('commands/a.cpp', '#include <simdjson.h>\n'))
+
+    def test_zeromq_outside_api_is_found(self):
+        self.assertTrue(self.found_in('tools/a.cpp', '#include <zmq.hpp>\n'))
+
+    def test_long_file_is_found(self):
+        self.assertTrue(self.found_in('rules/a.h', '//\n' * 201))
+        self.assertFalse(self.found_in('rules/a.h', '//\n' * 200))
+
+    def test_long_function_is_found(self):
+        self.assertTrue(self.found_in('rules/a.cpp', 'int f(int x) {\n' + '  ++x;\n' * 70 + '}\n'))
+        self.assertFalse(self.found_in('rules/a.cpp', 'int f(int x) {\n' + '  ++x;\n' * 60 + '}\n'))
+
+    def test_drawer_is_found(self):
+        self.assertTrue(self.found_in('rules/util.h', '//\n'))
+
+    def test_test_of_one_folder_may_not_reach_up(self):
+        self.assertTrue(self.found_in('tests/rules/a_test.cpp', '#include "api/server.h"\n'))
+
+
+if __name__ == '__main__':
+    unittest.main()
