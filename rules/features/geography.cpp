@@ -8,7 +8,7 @@ namespace {
 constexpr double kPi = 3.14159265358979323846;
 constexpr double kRadiansPerDegree = kPi / 180.0;
 
-// Taylor series, Horner form. For |x| <= pi/4 the first omitted term is below 1e-16.
+// Taylor series, Horner form. For |x| <= pi/4 the first omitted term is below 1e-13.
 double sine_near_zero(double x) {
   const double z = x * x;
   const double tail =

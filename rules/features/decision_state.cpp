@@ -1,0 +1,325 @@
+#include "rules/features/decision_state.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <array>
+
+#include "eventlog/storage/invariant.h"
+#include "rules/expression/transaction_fields.h"
+#include "rules/features/entity_store.h"
+#include "rules/features/feature_reader.h"
+#include "rules/features/window_plan.h"
+
+namespace vigil::rules {
+namespace {
+
+using eventlog::EntityKind;
+using eventlog::kEntityKinds;
+
+constexpr std::size_t kCustomer = static_cast<std::size_t>(EntityKind::customer);
+constexpr std::size_t kMerchant = static_cast<std::size_t>(EntityKind::merchant);
+constexpr std::size_t kDevice = static_cast<std::size_t>(EntityKind::device);
+// The columns that hold entities come first, in the order of the kinds.
+static_assert(static_cast<std::size_t>(Column::customer_id) == kCustomer);
+static_assert(static_cast<std::size_t>(Column::merchant_id) == kMerchant);
+static_assert(static_cast<std::size_t>(Column::device_id) == kDevice);
+
+constexpr std::size_t index_of(Column column) { return static_cast<std::size_t>(column); }
+
+using EntityIds = std::array<std::string_view, kEntityKinds>;
+
+std::uint16_t id_hash(std::string_view transaction_id) {
+  return static_cast<std::uint16_t>(XXH3_64bits(transaction_id.data(), transaction_id.size()));
+}
+
+// Announced transactions on their way to the cache: each call takes one step for this transaction and the
+// later steps for earlier ones, whose memory has arrived meanwhile, so that no step waits.
+class PrefetchQueue {
+ public:
+  static constexpr std::size_t kStep = 4;  // announcements between two steps of one transaction
+
+  void announce(const std::array<std::unique_ptr<EntityStore>, kEntityKinds>& stores, const EntityIds& ids) {
+    Announced& now = queue_[next_ % kLength];
+    for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
+      now.named[kind] = !ids[kind].empty();
+      now.numbers[kind].reset();
+      if (!now.named[kind]) continue;
+      now.hashes[kind] = NameTable::hash(ids[kind]);
+      stores[kind]->prefetch_slot(now.hashes[kind]);
+    }
+    Announced& second = queue_[(next_ - kStep) % kLength];
+    Announced& third = queue_[(next_ - 2 * kStep) % kLength];
+    Announced& fourth = queue_[(next_ - 3 * kStep) % kLength];
+    for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
+      if (second.named[kind]) second.numbers[kind] = stores[kind]->prefetch_record(second.hashes[kind]);
+      if (third.numbers[kind]) stores[kind]->prefetch_directory(*third.numbers[kind]);
+      if (fourth.numbers[kind]) stores[kind]->prefetch_entries(*fourth.numbers[kind]);
+    }
+    ++next_;
+  }
+
+ private:
+  static constexpr std::size_t kLength = 16;
+  struct Announced {
+    std::array<bool, kEntityKinds> named{};
+    std::array<std::uint64_t, kEntityKinds> hashes{};
+    std::array<std::optional<std::uint32_t>, kEntityKinds> numbers;
+  };
+
+  std::array<Announced, kLength> queue_{};
+  std::size_t next_ = kLength;
+};
+
+}  // namespace
+
+struct DecisionState::Impl final : ColumnTexts {
+  Impl(const Catalogue& catalogue, std::int64_t lateness_us)
+      : plan(make_plan(catalogue, sizeof(EntityRecord))), passed(plan.filters.size()), slots(kTransactionFields) {
+    std::int64_t keep_us = 0;
+    eventlog::invariant(lateness_us >= 0 && !__builtin_add_overflow(catalogue.reach_us(), lateness_us, &keep_us),
+                        "lateness is a length of time");
+    for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
+      stores[kind] = std::make_unique<EntityStore>(plan.kinds[kind], keep_us);
+    }
+  }
+
+  static EntityIds ids_of(const eventlog::Transaction& transaction) {
+    return {transaction.customer_id, transaction.merchant_id, transaction.device_id};
+  }
+
+  std::string_view text(Column column, std::uint32_t number) const override {
+    if (index_of(column) < kEntityKinds) return stores[index_of(column)]->id(number - 1);
+    if (column == Column::category || column == Column::channel) return words.text(number - 1);
+    return eventlog::Code(static_cast<std::uint16_t>(number)).text();
+  }
+
+  // Codes are their own numbers; words are looked up, or learnt when they are applied.
+  static void fill_codes(const eventlog::Transaction& transaction, ColumnNumbers& columns) {
+    columns[index_of(Column::country)] = transaction.country.packed();
+    columns[index_of(Column::card_country)] = transaction.card_country.packed();
+    columns[index_of(Column::currency)] = transaction.amount.currency.packed();
+  }
+  std::uint32_t find_word(std::string_view word) const {
+    if (word.empty()) return 0;
+    const auto found = words.find(NameTable::hash(word), word);
+    return found ? *found + 1 : kNeverSeen;
+  }
+  std::uint32_t learn_word(std::string_view word) { return word.empty() ? 0 : words.intern(word) + 1; }
+
+  void evaluate_filters(std::span<const Value> fields) {
+    for (std::size_t i = 0; i < plan.filters.size(); ++i) passed[i] = plan.filters[i].holds(fields, lists);
+  }
+  std::uint16_t flags_of(std::size_t kind) const {
+    const auto& filters = plan.kinds[kind].filters;
+    unsigned flags = 0;
+    for (std::size_t i = 0; i < filters.size(); ++i) {
+      if (passed[filters[i]]) flags |= 1u << (kFilterShift + i);
+    }
+    return static_cast<std::uint16_t>(flags);
+  }
+
+  void observe(const eventlog::Transaction& transaction, std::int64_t amount_base_minor,
+               std::span<const Value> fields, std::span<Value> values);
+  void apply(const eventlog::TransactionDecided& event, eventlog::Address address);
+  void place_label(const eventlog::LabelReported& event, const EntityIds& ids);
+  void advance(std::int64_t time_us);
+  std::uint32_t link(std::size_t kind, std::string_view id, eventlog::Address address) {
+    const std::uint32_t number = stores[kind]->number_of(id);
+    stores[kind]->record(number).chain.push(address);
+    return number;
+  }
+
+  Plan plan;
+  std::array<std::unique_ptr<EntityStore>, kEntityKinds> stores;
+  NameTable words;
+  Lists lists;
+  std::int64_t stream_us = kBeforeAllUs;
+  PrefetchQueue prefetched;
+  // Room that is reused for every transaction.
+  std::vector<char> passed;  // by filter: whether the transaction passes it
+  std::vector<Value> slots;
+};
+
+void DecisionState::Impl::observe(const eventlog::Transaction& transaction, std::int64_t amount_base_minor,
+                                  std::span<const Value> fields, std::span<Value> values) {
+  eventlog::invariant(values.size() == plan.features.size(), "every feature has a place for its value");
+  evaluate_filters(fields);
+  Observed observed;
+  observed.time_us = transaction.event_time.value();
+  observed.amount_minor = amount_base_minor;
+  observed.place = transaction.place;
+  fill_codes(transaction, observed.columns);
+  observed.columns[index_of(Column::category)] = find_word(transaction.category);
+  observed.columns[index_of(Column::channel)] = find_word(transaction.channel);
+  const EntityIds ids = ids_of(transaction);
+  for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
+    if (ids[kind].empty()) continue;
+    observed.flags[kind] = flags_of(kind);
+    const auto number = stores[kind]->find(ids[kind]);
+    observed.columns[kind] = number ? *number + 1 : kNeverSeen;
+    observed.records[kind] = number ? &stores[kind]->record(*number) : &stores[kind]->blank();
+    if (number) stores[kind]->windows().slide(*observed.records[kind], observed.time_us);
+  }
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const FeaturePlan& feature = plan.features[i];
+    values[i] = feature.aggregate == Aggregate::expression
+                    ? plan.expressions[feature.expression].evaluate(fields, lists)
+                    : read_feature(feature, observed, stores[feature.kind]->windows(), *this);
+  }
+}
+
+void DecisionState::Impl::advance(std::int64_t time_us) {
+  if (time_us <= stream_us) return;
+  stream_us = time_us;
+  for (const auto& store : stores) store->windows().set_stream_time(time_us);
+}
+
+void DecisionState::Impl::apply(const eventlog::TransactionDecided& event, eventlog::Address address) {
+  const eventlog::Transaction& transaction = event.transaction;
+  eventlog::invariant(event.amount_base_minor >= 0 && event.amount_base_minor <= eventlog::kAmountBaseMinorMax,
+                      "an accepted amount fits a window entry");
+  if (!plan.filters.empty()) {
+    fill_transaction_fields(transaction, event.amount_base_minor, slots);
+    evaluate_filters(slots);
+  }
+  advance(transaction.event_time.value());
+  Entry entry;
+  entry.time_us = transaction.event_time.value();
+  entry.amount_minor = event.amount_base_minor;
+  fill_codes(transaction, entry.columns);
+  entry.columns[index_of(Column::category)] = learn_word(transaction.category);
+  entry.columns[index_of(Column::channel)] = learn_word(transaction.channel);
+  const EntityIds ids = ids_of(transaction);
+  for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
+    if (!ids[kind].empty()) entry.columns[kind] = link(kind, ids[kind], address) + 1;
+  }
+  const std::uint16_t hash = id_hash(transaction.id);
+  const unsigned declined = event.outcome == eventlog::Outcome::decline ? kDeclinedFlag : 0;
+  for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
+    if (ids[kind].empty()) continue;
+    EntityStore& store = *stores[kind];
+    const KindPlan& kind_plan = store.windows().plan();
+    EntityRecord& record = store.record(entry.columns[kind] - 1);
+    if (record.lifetime.transactions == 0 || transaction.event_time >= record.lifetime.last_seen) {
+      for (std::size_t i = 0; i < kColumns; ++i) {
+        if (kind_plan.last[i] != 0) record.set(kind_plan.last[i], entry.columns[i]);
+      }
+    }
+    record.lifetime.apply(event);
+    for (std::size_t i = 0; i < kColumns; ++i) store.make_fit(static_cast<Column>(i), entry.columns[i]);
+    entry.flags = static_cast<std::uint16_t>(flags_of(kind) | declined | (hash & kind_plan.layout.hash_mask));
+    store.windows().insert(record, entry);
+  }
+}
+
+void DecisionState::Impl::place_label(const eventlog::LabelReported& event, const EntityIds& ids) {
+  const bool was_fraud = event.corrects && is_fraud(event.corrected_kind);
+  const bool now_fraud = is_fraud(event.kind);
+  LabelledEntry label;
+  label.time_us = event.transaction_time.value();
+  label.amount_minor = event.amount_base_minor;
+  label.id_hash = id_hash(event.transaction_id);
+  for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
+    if (ids[kind].empty()) continue;
+    label.columns[kind] = *stores[kind]->find(ids[kind]) + 1;
+    label.columns_known |= 1u << kind;
+  }
+  for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
+    if (ids[kind].empty()) continue;
+    EntityRecord& record = stores[kind]->record(label.columns[kind] - 1);
+    record.lifetime.apply(event);
+    if (now_fraud && !was_fraud) stores[kind]->windows().set_fraud(record, label);
+    if (!now_fraud && was_fraud) stores[kind]->windows().clear_fraud(record, label);
+  }
+}
+
+DecisionState::DecisionState(const Catalogue& catalogue, std::int64_t lateness_us)
+    : impl_(std::make_unique<Impl>(catalogue, lateness_us)) {}
+DecisionState::~DecisionState() = default;
+DecisionState::DecisionState(DecisionState&&) noexcept = default;
+
+void DecisionState::prefetch(const eventlog::Transaction& transaction) const {
+  impl_->prefetched.announce(impl_->stores, Impl::ids_of(transaction));
+}
+
+void DecisionState::observe(const eventlog::Transaction& transaction, std::int64_t amount_base_minor,
+                            std::span<const Value> fields, std::span<Value> values) {
+  impl_->observe(transaction, amount_base_minor, fields, values);
+}
+
+eventlog::EntityLinks DecisionState::links(std::string_view customer_id, std::string_view merchant_id,
+                                           std::string_view device_id) {
+  const EntityIds ids{customer_id, merchant_id, device_id};
+  eventlog::EntityLinks links{};
+  for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
+    if (ids[kind].empty()) continue;
+    EntityStore& store = *impl_->stores[kind];
+    const auto number = store.find(ids[kind]);
+    links[kind] = (number ? store.record(*number) : store.blank()).chain.next_link();
+  }
+  return links;
+}
+
+void DecisionState::apply(const eventlog::TransactionDecided& event, eventlog::Address address) {
+  impl_->apply(event, address);
+}
+
+void DecisionState::apply(const eventlog::LabelReported& event, eventlog::Address address) {
+  const EntityIds ids{event.customer_id, event.merchant_id, event.device_id};
+  for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
+    if (!ids[kind].empty()) impl_->link(kind, ids[kind], address);
+  }
+  impl_->place_label(event, ids);
+}
+
+void DecisionState::apply(const eventlog::AlertRaised& event, eventlog::Address address) {
+  const EntityIds ids{event.customer_id, event.merchant_id, event.device_id};
+  for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
+    if (!ids[kind].empty()) impl_->link(kind, ids[kind], address);
+  }
+}
+
+void DecisionState::apply(const eventlog::CustomerUpdated& event, eventlog::Address address) {
+  const std::uint32_t number = impl_->link(kCustomer, event.customer_id, address);
+  impl_->stores[kCustomer]->record(number).home = event.home;
+}
+
+void DecisionState::apply(const eventlog::MerchantUpdated& event, eventlog::Address address) {
+  impl_->link(kMerchant, event.merchant_id, address);
+}
+
+void DecisionState::apply(const eventlog::ListUpdated& event) { impl_->lists.apply(event); }
+
+const Lists& DecisionState::lists() const { return impl_->lists; }
+
+eventlog::EventTime DecisionState::stream_time() const { return eventlog::EventTime{impl_->stream_us}; }
+
+DecisionStateMemory DecisionState::memory() const {
+  DecisionStateMemory memory;
+  memory.customers = impl_->stores[kCustomer]->size();
+  memory.merchants = impl_->stores[kMerchant]->size();
+  memory.devices = impl_->stores[kDevice]->size();
+  for (const auto& store : impl_->stores) {
+    memory.window_entries += store->windows().rings().entries();
+    memory.window_bytes += store->windows().bytes();
+    memory.entity_bytes += store->entity_bytes();
+  }
+  memory.entity_bytes += impl_->words.bytes();
+  return memory;
+}
+
+std::uint64_t DecisionState::digest() const {
+  std::uint64_t digest = static_cast<std::uint64_t>(impl_->stream_us);
+  for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
+    const std::array<std::uint64_t, 2> part{kind, impl_->stores[kind]->digest()};
+    digest += XXH3_64bits(part.data(), sizeof(part));
+  }
+  for (const auto& [list, texts] : impl_->lists.all()) {
+    const std::uint64_t seed = XXH3_64bits(list.data(), list.size());
+    for (const std::string& text : texts) digest += XXH3_64bits_withSeed(text.data(), text.size(), seed);
+  }
+  return digest;
+}
+
+}  // namespace vigil::rules

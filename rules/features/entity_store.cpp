@@ -1,0 +1,149 @@
+#include "rules/features/entity_store.h"
+
+#include <xxhash.h>
+
+#include <cstring>
+#include <new>
+#include <type_traits>
+
+namespace vigil::rules {
+namespace {
+
+// A macro-free barrier around the builtin: g++ 12 treats a function that only prefetches as pure and drops
+// the calls to it; the empty asm keeps them.
+[[gnu::always_inline]] inline void prefetch_line(const void* address) {
+  __builtin_prefetch(address);
+  asm volatile("" ::"r"(address));
+}
+
+// A running hash over the numbers that make out a state, in a fixed order.
+class Digester {
+ public:
+  template <class T>
+  void add(T value) {
+    static_assert(std::has_unique_object_representations_v<T>);
+    value_ = XXH3_64bits_withSeed(&value, sizeof(value), value_);
+  }
+  void add(std::string_view text) { value_ = XXH3_64bits_withSeed(text.data(), text.size(), value_); }
+  void add(const std::optional<eventlog::Place>& place) {
+    add(place.has_value());
+    add(place ? place->latitude_e7 : 0);
+    add(place ? place->longitude_e7 : 0);
+  }
+  std::uint64_t value() const { return value_; }
+
+ private:
+  std::uint64_t value_ = 0;
+};
+
+void add_lifetime(Digester& digester, const Lifetime& lifetime) {
+  digester.add(lifetime.transactions);
+  digester.add(lifetime.declined);
+  digester.add(lifetime.frauds);
+  digester.add(lifetime.amount_sum_minor);
+  digester.add(lifetime.amount_square_sum);
+  digester.add(lifetime.first_seen.value());
+  digester.add(lifetime.last_seen.value());
+  digester.add(lifetime.last_place);
+  digester.add(lifetime.last_place_time.value());
+}
+
+void add_entries(Digester& digester, const EntityWindows& windows, const EntryRing& ring) {
+  const RingStore& rings = windows.rings();
+  Entry entry;
+  for (EntryIndex i = ring.begin; i != ring.end; ++i) {
+    const std::byte* kept = rings.at(ring, i);
+    const std::int64_t time_us = rings.time_us(kept);
+    if (time_us <= windows.horizon_us()) continue;
+    rings.layout().read(kept, time_us, entry);
+    digester.add(entry.time_us);
+    digester.add(entry.amount_minor);
+    digester.add(entry.flags);
+    for (const std::uint32_t number : entry.columns) digester.add(number);
+  }
+}
+
+}  // namespace
+
+EntityStore::EntityStore(const KindPlan& plan, std::int64_t keep_us)
+    : record_bytes_(plan.record_bytes), windows_(plan, keep_us), blank_(new_slab(1)) {
+  new (blank_.get()) EntityRecord;
+}
+
+EntityStore::~EntityStore() {
+  for (std::uint32_t i = 0; i < names_.size(); ++i) {
+    windows_.release(*place(i));
+    place(i)->~EntityRecord();
+  }
+  blank().~EntityRecord();
+}
+
+EntityStore::Slab EntityStore::new_slab(std::size_t records) const {
+  auto* slab = static_cast<std::byte*>(::operator new(records * record_bytes_, std::align_val_t{64}));
+  std::memset(slab, 0, records * record_bytes_);
+  return Slab(slab);
+}
+
+std::uint32_t EntityStore::number_of(std::string_view id) {
+  const std::uint64_t hash = NameTable::hash(id);
+  if (const auto found = names_.find(hash, id)) return *found;
+  const std::uint32_t number = names_.insert(hash, id);
+  if (number % kRecordsPerSlab == 0) slabs_.push_back(new_slab(kRecordsPerSlab));
+  new (place(number)) EntityRecord;
+  return number;
+}
+
+void EntityStore::make_fit(Column column, std::uint32_t number) {
+  const EntryLayout& layout = windows_.plan().layout;
+  const std::uint8_t width = layout.width[static_cast<std::size_t>(column)];
+  if (width == 0 || std::uint64_t{number} >> (8 * width) == 0) return;
+  windows_.change_layout(windows_.widened(column), [this](auto&& change) {
+    for (std::uint32_t i = 0; i < names_.size(); ++i) change(*place(i));
+  });
+}
+
+void EntityStore::prefetch_slot(std::uint64_t hash) const { prefetch_line(names_.slot_address(hash)); }
+
+std::optional<std::uint32_t> EntityStore::prefetch_record(std::uint64_t hash) const {
+  const auto number = names_.guess(hash);
+  if (!number) return number;
+  prefetch_line(names_.cell_address(*number));
+  const auto* record = reinterpret_cast<const std::byte*>(place(*number));
+  for (std::size_t offset = 0; offset < record_bytes_; offset += 64) prefetch_line(record + offset);
+  return number;
+}
+
+void EntityStore::prefetch_directory(std::uint32_t number) const {
+  windows_.prefetch_directory(*place(number), [](const void* address) { prefetch_line(address); });
+}
+
+void EntityStore::prefetch_entries(std::uint32_t number) const {
+  windows_.prefetch_entries(*place(number), [](const void* address) { prefetch_line(address); });
+}
+
+std::uint64_t EntityStore::entity_bytes() const {
+  std::uint64_t total = names_.bytes() + slabs_.size() * kRecordsPerSlab * record_bytes_;
+  for (std::uint32_t i = 0; i < names_.size(); ++i) total += place(i)->chain.heap_bytes();
+  return total;
+}
+
+std::uint64_t EntityStore::digest() const {
+  std::uint64_t total = 0;
+  for (std::uint32_t i = 0; i < names_.size(); ++i) {
+    const EntityRecord& record = *place(i);
+    Digester digester;
+    digester.add(names_.text(i));
+    add_lifetime(digester, record.lifetime);
+    digester.add(record.home);
+    digester.add(record.chain.length());
+    for (const eventlog::Address root : record.chain.roots()) digester.add(root.value());
+    for (const RecordOffset last : windows_.plan().last) {
+      digester.add(last == 0 ? 0u : record.get<std::uint32_t>(last));
+    }
+    add_entries(digester, windows_, record.ring);
+    total += digester.value();
+  }
+  return total;
+}
+
+}  // namespace vigil::rules

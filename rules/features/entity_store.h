@@ -1,0 +1,71 @@
+// All entities of one kind: found by id, numbered densely, each with its record.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "rules/features/entity_record.h"
+#include "rules/features/entity_windows.h"
+#include "rules/features/name_table.h"
+#include "rules/features/window_plan.h"
+
+namespace vigil::rules {
+
+// Not thread-safe. Entities are never removed; records keep their place.
+class EntityStore {
+ public:
+  EntityStore(const KindPlan& plan, std::int64_t keep_us);
+  ~EntityStore();
+  EntityStore(const EntityStore&) = delete;
+  EntityStore& operator=(const EntityStore&) = delete;
+
+  std::optional<std::uint32_t> find(std::string_view id) const { return names_.find(NameTable::hash(id), id); }
+  // The entity's number; it is created when it was not known.
+  std::uint32_t number_of(std::string_view id);
+
+  EntityRecord& record(std::uint32_t number) { return *place(number); }
+  // What an entity that was never seen looks like. Never to be changed.
+  EntityRecord& blank() { return *reinterpret_cast<EntityRecord*>(blank_.get()); }
+  std::string_view id(std::uint32_t number) const { return names_.text(number); }
+  std::size_t size() const { return names_.size(); }
+  EntityWindows& windows() { return windows_; }
+  const EntityWindows& windows() const { return windows_; }
+
+  // Widens `column` when `number` does not fit it.
+  void make_fit(Column column, std::uint32_t number);
+
+  // The steps of bringing an entity towards the cache; each wants that the one before has arrived.
+  void prefetch_slot(std::uint64_t hash) const;
+  std::optional<std::uint32_t> prefetch_record(std::uint64_t hash) const;
+  void prefetch_directory(std::uint32_t number) const;
+  void prefetch_entries(std::uint32_t number) const;
+
+  std::uint64_t entity_bytes() const;
+  // Of all entities and their retained entries; the order of entities does not matter.
+  std::uint64_t digest() const;
+
+ private:
+  static constexpr std::size_t kRecordsPerSlab = 512;
+  struct FreeAligned {
+    void operator()(std::byte* slab) const { ::operator delete(slab, std::align_val_t{64}); }
+  };
+  using Slab = std::unique_ptr<std::byte, FreeAligned>;
+
+  Slab new_slab(std::size_t records) const;
+  EntityRecord* place(std::uint32_t number) const {
+    return reinterpret_cast<EntityRecord*>(slabs_[number / kRecordsPerSlab].get() +
+                                           (number % kRecordsPerSlab) * record_bytes_);
+  }
+
+  std::size_t record_bytes_;
+  EntityWindows windows_;
+  NameTable names_;
+  std::vector<Slab> slabs_;
+  Slab blank_;
+};
+
+}  // namespace vigil::rules
