@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""Every example of every `--help` works as printed from the repository's root."""
+
+import re
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+from harness import SOURCE, SystemTest, VIGIL, main, vigil
+
+SUBCOMMANDS = ("serve", "ingest", "query", "tail", "rebuild", "verify", "export", "simulate", "quarantine", "log",
+               "features", "rules")
+ENDLESS = "ready:"  # what a command that goes on until SIGTERM prints when it is up
+SCRATCH = "/tmp/vigil*"  # where examples put their files
+
+
+def examples(help_text):
+    """The command lines printed under `Example`, in order."""
+    _, _, footer = help_text.partition("\nExample")
+    return [line.strip() for line in footer.splitlines()[1:] if line.startswith("  ")]
+
+
+def clear_scratch():
+    for path in Path("/tmp").glob("vigil-example*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+class Help(SystemTest):
+    @classmethod
+    def setUpClass(cls):
+        cls.texts = {name: vigil(*name.split(), "--help").stdout for name in ("", *SUBCOMMANDS)}
+
+    def test_every_subcommand_is_listed_and_has_an_example(self):
+        for name in SUBCOMMANDS:
+            with self.subTest(subcommand=name):
+                self.assertRegex(self.texts[""], rf"(?m)^\s*{name}\b")
+                self.assertTrue(examples(self.texts[name]), self.texts[name])
+        self.assertTrue(examples(self.texts[""]))
+
+    def root(self):
+        """A copy of the repository's root in which build/vigil is the binary under test."""
+        root = self.directory / "root"
+        (root / "build").mkdir(parents=True)
+        (root / "build" / "vigil").symlink_to(Path(VIGIL).resolve())
+        for entry in SOURCE.iterdir():
+            if not entry.name.startswith((".", "build")):
+                (root / entry.name).symlink_to(entry)
+        return root
+
+    def runs_as_printed(self, command, root):
+        process = subprocess.Popen(["bash", "-c", f"exec {command}"], cwd=root, text=True, errors="replace",
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        output = ""
+        if " serve " in command:
+            output = process.stdout.readline()
+            process.send_signal(signal.SIGTERM)
+        rest, errors = process.communicate(timeout=120)
+        self.assertEqual(0, process.returncode, f"{command}\n{output}{rest[-1500:]}\n{errors[-1500:]}")
+        self.assertTrue((output + rest + errors).strip(), f"{command} says nothing")
+
+    def test_every_example_works_as_printed(self):
+        root = self.root()
+        for name, text in self.texts.items():
+            clear_scratch()
+            for command in examples(text):
+                with self.subTest(command=command):
+                    self.runs_as_printed(command, root)
+        clear_scratch()
+
+    def test_unknown_words_are_usage_errors_with_a_suggestion(self):
+        for arguments, hint in ((("veryfy",), "verify"), (("verify", "--dta", "x"), "--data")):
+            with self.subTest(arguments=arguments):
+                self.assertIn(hint, vigil(*arguments, code=2).stderr)
+
+
+if __name__ == "__main__":
+    main()
