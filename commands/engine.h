@@ -62,8 +62,9 @@ class Engine {
 
   // Decides `commands` in order and appends one Reply each to `replies` (cleared first). Takes fewer when the
   // frame being built is full and a commit is under way; returns how many were taken. Call again with the
-  // rest after the next commit.
-  virtual std::size_t submit(std::span<const Command> commands, std::vector<Reply>& replies) = 0;
+  // rest after the next commit. Error: damaged or io when the log cannot be read, poisoned; nothing of the
+  // batch may be answered then.
+  virtual eventlog::Expected<std::size_t> submit(std::span<const Command> commands, std::vector<Reply>& replies) = 0;
 
   // Hands over what is built if no commit is under way. True when a commit was started.
   virtual bool try_commit() = 0;

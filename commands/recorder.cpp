@@ -1,0 +1,257 @@
+// Transactions and labels: recall, accept, decide, record.
+#include "commands/recorder.h"
+
+#include <algorithm>
+
+#include "commands/acceptance.h"
+#include "eventlog/storage/environment.h"
+
+namespace vigil::commands {
+
+using eventlog::Address;
+using eventlog::Expected;
+using eventlog::Record;
+
+namespace {
+
+// What a decided event and its alerts take at most besides the transaction's own texts: feature values and
+// matched rules at their limits, and one alert per rule.
+constexpr std::size_t kDecidedReserve = 32 << 10;
+constexpr std::size_t kAlertReserve = 768;
+constexpr std::size_t kOtherReserve = 4 << 10;
+
+std::string_view prefix(std::string_view text, std::size_t size) { return text.substr(0, size); }
+
+}  // namespace
+
+Recorder::Recorder(eventlog::Environment& environment, eventlog::Log& log, std::size_t record_bytes_max)
+    : environment_(environment), log_(log), record_bytes_max_(record_bytes_max) {}
+
+Expected<void> Recorder::replay(const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
+  auto state = WriteState::replay(log_, progress);
+  if (!state) return std::unexpected(state.error());
+  state_ = std::move(*state);
+  return {};
+}
+
+eventlog::FrameBuilder& Recorder::frame() {
+  eventlog::FrameBuilder& builder = log_.builder();
+  if (builder.empty()) builder.begin(environment_.now());
+  return builder;
+}
+
+void Recorder::prefetch(const Command& command) const {
+  const auto* submit = std::get_if<SubmitTransaction>(&command.body);
+  if (submit == nullptr) return;
+  state_->transactions().prefetch(eventlog::transaction_key(submit->transaction.id));
+  state_->decision().prefetch(submit->transaction);
+}
+
+std::size_t Recorder::bytes_needed(const Command& command) const {
+  const std::size_t raw = std::min(command.raw.size(), kQuarantineRawBytesMax);
+  if (const auto* submit = std::get_if<SubmitTransaction>(&command.body)) {
+    return kDecidedReserve + submit->transaction.extra.size() + raw +
+           state_->rule_set()->rules().size() * kAlertReserve;
+  }
+  return std::min(record_bytes_max_, kOtherReserve + 8 * command.raw.size() + raw);
+}
+
+Expected<Reply> Recorder::record(const Command& command, ReplyTexts& texts) {
+  auto reply = dispatch(command, texts);
+  if (reply) newest_ = std::max(newest_, reply->position);
+  return reply;
+}
+
+Expected<Reply> Recorder::dispatch(const Command& command, ReplyTexts& texts) {
+  struct Visitor {
+    Recorder& self;
+    const Command& whole;
+    ReplyTexts& texts;
+    Result operator()(const SubmitTransaction& c) { return self.submit(c, whole, texts); }
+    Result operator()(const ReportLabel& c) { return self.report(c, whole, texts); }
+    Result operator()(const UpdateCustomer& c) { return self.update(c.update); }
+    Result operator()(const UpdateMerchant& c) { return self.update(c.update); }
+    Result operator()(const UpdateList& c) { return self.update(c.update, texts); }
+    Result operator()(const UpdateRate& c) { return self.update(c.update, texts); }
+    Result operator()(const UpdatePolicy& c) { return self.update(c, texts); }
+    Result operator()(const ActivateFeatures& c) { return self.activate(c, texts); }
+    Result operator()(const ActivateRules& c) { return self.activate(c, texts); }
+    Result operator()(const Unacceptable& c) {
+      return self.quarantine(whole, c.transaction_id, c.reasons, texts);
+    }
+  };
+  return std::visit(Visitor{*this, command, texts}, command.body);
+}
+
+Expected<Reply> Recorder::submit(const SubmitTransaction& command, const Command& whole, ReplyTexts& texts) {
+  const eventlog::Transaction& transaction = command.transaction;
+  const Moment moment{frame().ingest_time(), state_->decision().stream_time()};
+  auto known = recall(transaction.id);
+  if (known && !*known && too_old(transaction, state_->policy(), moment)) {
+    known = recall_from_history(transaction.id);
+  }
+  if (!known) return std::unexpected(known.error());
+  if (*known) {
+    const bool same = (*known)->event.transaction == transaction;
+    return answer_recorded((*known)->record, (*known)->event, same ? ReplyStatus::decided : ReplyStatus::conflict,
+                           texts);
+  }
+  reasons_.clear();
+  if (transaction.version != 1) {
+    reasons_.push_back({"unknown_transaction", "version",
+                        "version " + std::to_string(transaction.version) +
+                            " amends a transaction that was never submitted; send version 1 first"});
+  }
+  const std::int64_t base = check(transaction, state_->policy(), state_->rates(), moment, reasons_);
+  if (!reasons_.empty()) return quarantine(whole, transaction.id, reasons_, texts);
+  return decide_and_record(transaction, base, texts);
+}
+
+Expected<Reply> Recorder::decide_and_record(const eventlog::Transaction& transaction,
+                                            std::int64_t amount_base_minor, ReplyTexts& texts) {
+  rules::DecisionState& decision_state = state_->decision();
+  const Decision decision = decider_.decide(transaction, amount_base_minor, state_->catalogue()->size(),
+                                            decision_state, *state_->rule_set());
+  const eventlog::TransactionDecided event{transaction,
+                                           amount_base_minor,
+                                           decision.outcome,
+                                           decision.score,
+                                           state_->features_version(),
+                                           state_->rules_version(),
+                                           decision.features,
+                                           decision.matched};
+  const eventlog::EntityLinks links =
+      decision_state.links(transaction.customer_id, transaction.merchant_id, transaction.device_id);
+  const eventlog::Placed placed = append(frame(), event, links);
+  state_->apply(event, placed.address);
+  raise_alerts(event, placed.position);
+
+  texts.keep_matched(decision.matched);
+  Reply reply;
+  reply.transaction_id = transaction.id;
+  reply.outcome = decision.outcome;
+  reply.score = decision.score;
+  reply.rule_set = state_->rule_set();
+  reply.position = placed.position;
+  return reply;
+}
+
+void Recorder::raise_alerts(const eventlog::TransactionDecided& event, eventlog::Position decided_at) {
+  const eventlog::Transaction& transaction = event.transaction;
+  for (const std::uint16_t index : event.matched) {
+    const rules::Rule& rule = state_->rule_set()->rules()[index];
+    if (!rule.alerts || state_->cooldown().cooling(rule.id, transaction.customer_id, transaction.event_time,
+                                                   rule.cooldown_us)) {
+      continue;
+    }
+    const eventlog::AlertRaised alert{rule.id,
+                                      transaction.id,
+                                      decided_at,
+                                      transaction.event_time,
+                                      transaction.customer_id,
+                                      transaction.merchant_id,
+                                      transaction.device_id,
+                                      event.amount_base_minor,
+                                      rule.severity,
+                                      rule.outcome,
+                                      rule.score};
+    const eventlog::EntityLinks links =
+        state_->decision().links(transaction.customer_id, transaction.merchant_id, transaction.device_id);
+    const eventlog::Placed placed = append(frame(), alert, links);
+    state_->apply(alert, placed.address);
+  }
+}
+
+Expected<Reply> Recorder::answer_recorded(const Record& record, const eventlog::TransactionDecided& event,
+                                          ReplyStatus status, ReplyTexts& texts) {
+  texts.keep_matched(event.matched);
+  Reply reply;
+  reply.status = status;
+  reply.repeat = status == ReplyStatus::decided;
+  reply.transaction_id = event.transaction.id;
+  reply.outcome = event.outcome;
+  reply.score = event.score;
+  reply.rule_set = state_->rule_set(event.rules_version);
+  reply.position = record.position;
+  return reply;
+}
+
+Expected<Reply> Recorder::quarantine(const Command& whole, std::string_view transaction_id,
+                                     std::vector<Reason> reasons, ReplyTexts& texts) {
+  const std::string_view raw = prefix(whole.raw, kQuarantineRawBytesMax);
+  const auto raw_bytes = std::as_bytes(std::span(raw));
+  Reply reply;
+  reply.status = ReplyStatus::quarantined;
+  reply.transaction_id = transaction_id;
+
+  // The same input from the same place, refused again, is already in the quarantine.
+  std::optional<eventlog::Error> failure;
+  state_->quarantines().find(quarantine_key(raw_bytes), [&](Address address) {
+    auto record = log_.at_or_pending(address);
+    auto event = record ? eventlog::decode<eventlog::TransactionQuarantined>(*record) : std::unexpected(record.error());
+    if (!event) {
+      failure = event.error();
+      return true;
+    }
+    if (event->source != whole.source || !std::ranges::equal(event->raw, raw_bytes)) return false;
+    reply.position = record->position;
+    reply.repeat = true;
+    return true;
+  });
+  if (failure) return std::unexpected(*failure);
+
+  reply.reasons = texts.keep(std::move(reasons));
+  if (reply.repeat) return reply;
+  eventlog::TransactionQuarantined event{raw_bytes, whole.source, {}};
+  for (const Reason& reason : reply.reasons) event.reasons.push_back({reason.code, reason.field, reason.text});
+  const eventlog::Placed placed = append(frame(), event);
+  state_->apply(event, placed.address);
+  reply.position = placed.position;
+  return reply;
+}
+
+Expected<Reply> Recorder::report(const ReportLabel& command, const Command& whole, ReplyTexts& texts) {
+  auto known = recall(command.transaction_id);
+  if (known && !*known) known = recall_from_history(command.transaction_id);
+  if (!known) return std::unexpected(known.error());
+  if (!*known || (*known)->event.transaction.version != command.transaction_version) {
+    return quarantine(whole, command.transaction_id,
+                      {{"unknown_transaction", "transaction_id",
+                        "no transaction with this id and version was decided here; submit it first"}},
+                      texts);
+  }
+  auto earlier = newest_label(command.transaction_id);
+  if (!earlier) return std::unexpected(earlier.error());
+  Reply reply;
+  reply.transaction_id = command.transaction_id;
+  reply.status = ReplyStatus::unchanged;
+  if (*earlier && (*earlier)->kind == command.kind) {
+    reply.position = (*earlier)->position;
+    return reply;
+  }
+
+  const eventlog::TransactionDecided& decided = (*known)->event;
+  const eventlog::Transaction& transaction = decided.transaction;
+  eventlog::LabelReported event;
+  event.transaction_id = command.transaction_id;
+  event.transaction_version = command.transaction_version;
+  event.kind = command.kind;
+  event.customer_id = transaction.customer_id;
+  event.merchant_id = transaction.merchant_id;
+  event.device_id = transaction.device_id;
+  event.transaction_time = transaction.event_time;
+  event.reported_at = command.reported_at;
+  event.amount_base_minor = decided.amount_base_minor;
+  event.source = command.source;
+  event.corrects = earlier->has_value();
+  if (*earlier) event.corrected_kind = (*earlier)->kind;
+  const eventlog::EntityLinks links =
+      state_->decision().links(event.customer_id, event.merchant_id, event.device_id);
+  const eventlog::Placed placed = append(frame(), event, links);
+  state_->apply(event, placed.address);
+  reply.status = ReplyStatus::applied;
+  reply.position = placed.position;
+  return reply;
+}
+
+}  // namespace vigil::commands

@@ -1,0 +1,42 @@
+#include "commands/transaction_index.h"
+
+namespace vigil::commands {
+
+namespace {
+
+constexpr std::int64_t kHourUs = 3600ll * 1'000'000;
+// One decision adds one id; forgetting more than one per decision is enough to keep up.
+constexpr int kExpiredPerCall = 4;
+
+std::int64_t hour_of(eventlog::EventTime time) {
+  const std::int64_t us = time.value();
+  return us / kHourUs - (us % kHourUs < 0 ? 1 : 0);
+}
+
+}  // namespace
+
+void TransactionIndex::insert(std::uint64_t key, eventlog::Address address, eventlog::EventTime event_time) {
+  index_.insert(key, address);
+  hours_[hour_of(event_time)].push_back({key, address});
+}
+
+void TransactionIndex::expire(eventlog::EventTime oldest) {
+  for (int i = 0; i < kExpiredPerCall && !hours_.empty(); ++i) {
+    auto first = hours_.begin();
+    if (first->first >= hour_of(oldest)) return;
+    std::vector<Entry>& entries = first->second;
+    if (!entries.empty()) {
+      index_.erase(entries.back().key, entries.back().address);
+      entries.pop_back();
+    }
+    if (entries.empty()) hours_.erase(first);
+  }
+}
+
+std::size_t TransactionIndex::bytes() const {
+  std::size_t bytes = index_.bytes();
+  for (const auto& [hour, entries] : hours_) bytes += entries.capacity() * sizeof(Entry);
+  return bytes;
+}
+
+}  // namespace vigil::commands

@@ -1,0 +1,175 @@
+#include "commands/write_state.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+
+namespace vigil::commands {
+
+using eventlog::Address;
+using eventlog::ErrorKind;
+using eventlog::EventType;
+using eventlog::Expected;
+
+namespace {
+
+constexpr std::uint64_t kProgressEvery = 65'536;
+
+std::uint64_t key_of(std::string_view id) { return XXH3_64bits(id.data(), id.size()); }
+
+// Decodes and hands the event on; what does not decode is an error already.
+template <class Event, class Fold>
+Expected<void> with(const eventlog::Record& record, Fold fold) {
+  auto event = eventlog::decode<Event>(record);
+  if (!event) return std::unexpected(event.error());
+  return fold(*event);
+}
+
+std::string recorded(const char* what, std::uint32_t version) {
+  return std::string("the log's ") + what + " version " + std::to_string(version);
+}
+
+}  // namespace
+
+std::uint64_t quarantine_key(std::span<const std::byte> raw) { return XXH3_64bits(raw.data(), raw.size()); }
+
+Expected<std::unique_ptr<WriteState>> WriteState::replay(
+    const eventlog::LogSource& log, const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
+  auto state = std::make_unique<WriteState>();
+  if (auto prepared = state->prepare(log); !prepared) return std::unexpected(prepared.error());
+  auto cursor = log.read_from(eventlog::Position{1});
+  if (!cursor) return std::unexpected(cursor.error());
+  const std::uint64_t total = log.durable().value();
+  for (std::uint64_t done = 0; done < total; ++done) {
+    auto record = (*cursor)->next();
+    if (!record) return std::unexpected(record.error());
+    if (!*record) break;
+    if (auto applied = state->apply(**record); !applied) return std::unexpected(applied.error());
+    if (progress && done % kProgressEvery == 0) progress(done, total);
+  }
+  if (progress) progress(total, total);
+  return state;
+}
+
+// A first look over the log for what the decision state must be built with from its first event on: the
+// newest catalogue, and the longest lateness any policy allowed.
+Expected<void> WriteState::prepare(const eventlog::LogSource& log) {
+  auto cursor = log.read_from(eventlog::Position{1});
+  if (!cursor) return std::unexpected(cursor.error());
+  std::int64_t lateness_us = 0;
+  std::string features;
+  std::uint32_t version = 0;
+  while (true) {
+    auto record = (*cursor)->next();
+    if (!record) return std::unexpected(record.error());
+    if (!*record) break;
+    if ((*record)->type == static_cast<std::uint16_t>(EventType::features_activated)) {
+      auto event = eventlog::decode<eventlog::FeaturesActivated>(**record);
+      if (!event) return std::unexpected(event.error());
+      features = event->text;
+      version = event->version;
+    } else if ((*record)->type == static_cast<std::uint16_t>(EventType::policy_updated)) {
+      auto event = eventlog::decode<eventlog::PolicyUpdated>(**record);
+      if (!event) return std::unexpected(event.error());
+      auto policy = Policy::parse(event->text, "the log's policy");
+      if (!policy) return std::unexpected(policy.error());
+      lateness_us = std::max(lateness_us, policy->horizon_us + policy->future_skew_us);
+    }
+  }
+  if (version == 0) return {};
+  auto catalogue = rules::Catalogue::parse(features, recorded("features", version));
+  if (!catalogue) return std::unexpected(catalogue.error());
+  decision_catalogue_ = std::make_unique<rules::Catalogue>(std::move(*catalogue));
+  decision_ = std::make_unique<rules::DecisionState>(*decision_catalogue_, lateness_us);
+  return {};
+}
+
+Expected<void> WriteState::apply(const eventlog::Record& record) {
+  const Address address = record.address;
+  const auto fold = [&](const auto& event) -> Expected<void> {
+    apply(event, address);
+    return {};
+  };
+  const auto activate = [&](const auto& event) { return apply(event); };
+  auto type = eventlog::type_of(record);
+  if (!type) return std::unexpected(type.error());
+  switch (*type) {
+    case EventType::transaction_decided: return with<eventlog::TransactionDecided>(record, fold);
+    case EventType::transaction_quarantined: return with<eventlog::TransactionQuarantined>(record, fold);
+    case EventType::label_reported: return with<eventlog::LabelReported>(record, fold);
+    case EventType::alert_raised: return with<eventlog::AlertRaised>(record, fold);
+    case EventType::customer_updated: return with<eventlog::CustomerUpdated>(record, fold);
+    case EventType::merchant_updated: return with<eventlog::MerchantUpdated>(record, fold);
+    case EventType::list_updated: return with<eventlog::ListUpdated>(record, fold);
+    case EventType::rate_updated: return with<eventlog::RateUpdated>(record, fold);
+    case EventType::policy_updated: return with<eventlog::PolicyUpdated>(record, activate);
+    case EventType::features_activated: return with<eventlog::FeaturesActivated>(record, activate);
+    case EventType::rules_activated: return with<eventlog::RulesActivated>(record, activate);
+  }
+  return eventlog::fail(ErrorKind::damaged, "an event of no known type");
+}
+
+void WriteState::apply(const eventlog::TransactionDecided& event, Address address) {
+  decision_->apply(event, address);
+  const eventlog::Transaction& transaction = event.transaction;
+  transactions_.insert(eventlog::transaction_key(transaction.id), address, transaction.event_time);
+  transactions_.expire(eventlog::EventTime{decision_->stream_time().value() - policy_.horizon_us});
+}
+
+void WriteState::apply(const eventlog::TransactionQuarantined& event, Address address) {
+  quarantines_.replace(quarantine_key(event.raw), address);
+}
+
+void WriteState::apply(const eventlog::LabelReported& event, Address address) {
+  decision_->apply(event, address);
+  labels_.insert(eventlog::transaction_key(event.transaction_id), address);
+}
+
+void WriteState::apply(const eventlog::AlertRaised& event, Address address) {
+  decision_->apply(event, address);
+  cooldown_.apply(event);
+}
+
+void WriteState::apply(const eventlog::CustomerUpdated& event, Address address) {
+  decision_->apply(event, address);
+  customers_.replace(key_of(event.customer_id), address);
+}
+
+void WriteState::apply(const eventlog::MerchantUpdated& event, Address address) {
+  decision_->apply(event, address);
+  merchants_.replace(key_of(event.merchant_id), address);
+}
+
+void WriteState::apply(const eventlog::ListUpdated& event, Address) { decision_->apply(event); }
+
+void WriteState::apply(const eventlog::RateUpdated& event, Address) { rates_.apply(event); }
+
+Expected<void> WriteState::apply(const eventlog::PolicyUpdated& event) {
+  auto policy = Policy::parse(event.text, "the log's policy");
+  if (!policy) return std::unexpected(policy.error());
+  policy_ = *policy;
+  policy_known_ = true;
+  return {};
+}
+
+Expected<void> WriteState::apply(const eventlog::FeaturesActivated& event) {
+  auto catalogue = rules::Catalogue::parse(event.text, recorded("features", event.version));
+  if (!catalogue) return std::unexpected(catalogue.error());
+  catalogues_.push_back(std::make_unique<rules::Catalogue>(std::move(*catalogue)));
+  return {};
+}
+
+Expected<void> WriteState::apply(const eventlog::RulesActivated& event) {
+  if (catalogues_.empty()) return eventlog::fail(ErrorKind::damaged, "rules were activated before any features");
+  auto rule_set = rules::RuleSet::parse(event.text, recorded("rules", event.version), *catalogues_.back());
+  if (!rule_set) return std::unexpected(rule_set.error());
+  rule_sets_.push_back(std::make_unique<rules::RuleSet>(std::move(*rule_set)));
+  return {};
+}
+
+const rules::RuleSet* WriteState::rule_set(std::uint32_t version) const {
+  if (version == 0 || version > rule_sets_.size()) return nullptr;
+  return rule_sets_[version - 1].get();
+}
+
+}  // namespace vigil::commands
