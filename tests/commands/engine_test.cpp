@@ -1,0 +1,352 @@
+// Given a log, when commands, then events and replies: the write side as its callers see it.
+#include "commands/engine.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "eventlog/storage/posix_environment.h"
+
+namespace vigil::commands {
+namespace {
+
+using eventlog::Code;
+using eventlog::EventTime;
+using eventlog::EventType;
+using eventlog::LabelKind;
+using eventlog::Outcome;
+
+constexpr std::int64_t kSecondUs = 1'000'000;
+constexpr std::int64_t kDayUs = 86'400 * kSecondUs;
+constexpr std::int64_t kStartUs = 1'700'000'000 * kSecondUs;
+
+constexpr std::string_view kFeatures = R"(
+[[feature]]
+name = "customer_count_1h"
+entity = "customer"
+aggregate = "count"
+window = "1h"
+
+[[feature]]
+name = "merchant_frauds_7d"
+entity = "merchant"
+aggregate = "fraud_count"
+window = "7d"
+)";
+
+constexpr std::string_view kRules = R"(
+[thresholds]
+review_score = 50
+decline_score = 100
+
+[[rule]]
+id = "velocity"
+description = "three or more in an hour"
+when = "customer_count_1h >= 3"
+outcome = "review"
+score = 20
+severity = "P2"
+cooldown = "1h"
+
+[[rule]]
+id = "blocked"
+description = "on the list"
+when = 'customer_id in list "blocked"'
+outcome = "decline"
+score = 100
+severity = "P0"
+)";
+
+class EngineTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    directory_ = std::filesystem::temp_directory_path() /
+                 (std::string("vigil-engine-") + testing::UnitTest::GetInstance()->current_test_info()->name() +
+                  std::to_string(getpid()));
+    std::filesystem::remove_all(directory_);
+    options_.log.segment_bytes = 4 << 20;
+    options_.features_toml = kFeatures;
+    options_.rules_toml = kRules;
+    options_.policy.clock = ReferenceClock::stream;
+    open();
+  }
+  void TearDown() override {
+    engine_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  void open() {
+    engine_.reset();
+    auto engine = Engine::open(environment_, directory_, options_);
+    ASSERT_TRUE(engine) << engine.error().text;
+    engine_ = std::move(*engine);
+  }
+
+  static eventlog::Transaction transaction(std::string_view id, std::int64_t second = 0,
+                                           std::string_view customer = "c1") {
+    eventlog::Transaction t;
+    t.id = id;
+    t.event_time = EventTime{kStartUs + second * kSecondUs};
+    t.customer_id = customer;
+    t.merchant_id = "m1";
+    t.amount = {1000, *Code::parse("EUR")};
+    return t;
+  }
+  static ReportLabel label(std::string_view id, LabelKind kind = LabelKind::fraud) {
+    return {id, 1, kind, EventTime{kStartUs}, "test"};
+  }
+
+  Reply run(CommandBody body, std::string_view raw = "{}") {
+    command_ = {std::move(body), raw, "test"};
+    auto taken = engine_->submit(std::span(&command_, 1), replies_);
+    EXPECT_TRUE(taken && *taken == 1) << (taken ? "not taken" : taken.error().text);
+    EXPECT_TRUE(engine_->settle());
+    return replies_.empty() ? Reply{} : replies_.front();
+  }
+  Reply submit(const eventlog::Transaction& t) { return run(SubmitTransaction{t}); }
+
+  std::vector<EventType> events() {
+    std::vector<EventType> types;
+    auto cursor = engine_->log().read_from(eventlog::Position{1});
+    while (auto record = *(*cursor)->next()) types.push_back(*eventlog::type_of(*record));
+    return types;
+  }
+  std::size_t count(EventType type) { return static_cast<std::size_t>(std::ranges::count(events(), type)); }
+
+  eventlog::PosixEnvironment environment_;
+  std::filesystem::path directory_;
+  EngineOptions options_;
+  std::unique_ptr<Engine> engine_;
+  Command command_;
+  std::vector<Reply> replies_;
+};
+
+TEST_F(EngineTest, AFreshLogBeginsWithPolicyFeaturesAndRules) {
+  EXPECT_EQ(events(), (std::vector{EventType::policy_updated, EventType::features_activated,
+                                   EventType::rules_activated}));
+}
+
+TEST_F(EngineTest, ARepeatGetsTheRecordedAnswerAndAppendsNothing) {
+  const Reply first = submit(transaction("t1"));
+  EXPECT_EQ(first.status, ReplyStatus::decided);
+  EXPECT_FALSE(first.repeat);
+  const Reply again = submit(transaction("t1"));
+  EXPECT_EQ(again.status, ReplyStatus::decided);
+  EXPECT_TRUE(again.repeat);
+  EXPECT_EQ(again.position, first.position);
+  EXPECT_EQ(count(EventType::transaction_decided), 1u);
+}
+
+TEST_F(EngineTest, OtherContentUnderAKnownIdIsAConflict) {
+  const Reply first = submit(transaction("t1"));
+  auto changed = transaction("t1");
+  changed.amount.minor += 1;
+  const Reply conflict = submit(changed);
+  EXPECT_EQ(conflict.status, ReplyStatus::conflict);
+  EXPECT_EQ(conflict.position, first.position);
+  EXPECT_EQ(submit(transaction("t1", 1)).status, ReplyStatus::conflict);
+  EXPECT_EQ(count(EventType::transaction_decided), 1u);
+}
+
+TEST_F(EngineTest, ARepeatIsKnownAfterARestartAndBeyondTheHorizon) {
+  const auto position = submit(transaction("t1")).position;
+  open();
+  EXPECT_EQ(submit(transaction("t1")).position, position);
+  submit(transaction("t2", 20 * 86'400));  // stream time moves on; t1 is older than the horizon now
+  for (int i = 0; i < 20; ++i) submit(transaction("x" + std::to_string(i), 20 * 86'400));
+  const Reply old = submit(transaction("t1"));
+  EXPECT_TRUE(old.repeat);
+  EXPECT_EQ(old.position, position);
+  EXPECT_EQ(submit(transaction("t0")).status, ReplyStatus::quarantined);
+}
+
+TEST_F(EngineTest, RulesDecideAndAlertsCoolDown) {
+  submit(transaction("t1", 0));
+  submit(transaction("t2", 1));
+  const Reply third = submit(transaction("t3", 2));
+  EXPECT_EQ(third.outcome, Outcome::review);
+  EXPECT_EQ(third.score, 20);
+  ASSERT_EQ(third.matched.size(), 1u);
+  EXPECT_EQ(third.rule_set->rules()[third.matched[0]].id, "velocity");
+  submit(transaction("t4", 3));
+  EXPECT_EQ(count(EventType::alert_raised), 1u);
+  const Reply repeat = submit(transaction("t3", 2));
+  EXPECT_TRUE(repeat.repeat);
+  ASSERT_EQ(repeat.matched.size(), 1u);
+}
+
+TEST_F(EngineTest, ListsBlockFromTheNextTransactionOn) {
+  EXPECT_EQ(submit(transaction("t1")).outcome, Outcome::approve);
+  EXPECT_EQ(run(UpdateList{{"blocked", {"c1"}, {}}}).status, ReplyStatus::applied);
+  EXPECT_EQ(run(UpdateList{{"blocked", {"c1"}, {}}}).status, ReplyStatus::unchanged);
+  EXPECT_EQ(submit(transaction("t2")).outcome, Outcome::decline);
+  open();
+  EXPECT_EQ(submit(transaction("t3")).outcome, Outcome::decline);
+}
+
+TEST_F(EngineTest, LabelsAreRecordedOnceAndCorrected) {
+  submit(transaction("t1"));
+  EXPECT_EQ(run(label("t1")).status, ReplyStatus::applied);
+  const Reply again = run(label("t1"));
+  EXPECT_EQ(again.status, ReplyStatus::unchanged);
+  EXPECT_GT(again.position.value(), 0u);
+  EXPECT_EQ(run(label("t1", LabelKind::genuine)).status, ReplyStatus::applied);
+  EXPECT_EQ(run(label("t1", LabelKind::genuine)).status, ReplyStatus::unchanged);
+  EXPECT_EQ(count(EventType::label_reported), 2u);
+}
+
+TEST_F(EngineTest, ALabelOfAnUnknownTransactionIsQuarantined) {
+  const Reply reply = run(label("nobody"), R"({"op":"label"})");
+  EXPECT_EQ(reply.status, ReplyStatus::quarantined);
+  ASSERT_EQ(reply.reasons.size(), 1u);
+  EXPECT_EQ(reply.reasons[0].code, "unknown_transaction");
+}
+
+TEST_F(EngineTest, EveryStatefulCheckHasItsReason) {
+  submit(transaction("t1", 20 * 86'400));
+  const auto code_of = [&](const eventlog::Transaction& t) {
+    const Reply reply = run(SubmitTransaction{t}, t.id);
+    return reply.reasons.empty() ? std::string() : std::string(reply.reasons[0].code);
+  };
+  auto t = transaction("a", 20 * 86'400);
+  t.amount.minor = 0;
+  EXPECT_EQ(code_of(t), "amount_below_minimum");
+  t = transaction("b", 20 * 86'400);
+  t.amount.minor = options_.policy.amount_minor_max + 1;
+  EXPECT_EQ(code_of(t), "amount_above_maximum");
+  EXPECT_EQ(code_of(transaction("c", 0)), "event_time_too_old");
+  t = transaction("d", 0);
+  t.event_time = EventTime{environment_.now().value() + kDayUs};
+  EXPECT_EQ(code_of(t), "event_time_in_future");
+  t = transaction("e", 20 * 86'400);
+  t.amount.currency = *Code::parse("USD");
+  EXPECT_EQ(code_of(t), "no_rate");
+  t = transaction("f", 20 * 86'400);
+  t.version = 2;
+  EXPECT_EQ(code_of(t), "unknown_transaction");
+  EXPECT_EQ(run(UpdateRate{{*Code::parse("USD"), *Code::parse("EUR"), INT64_MAX / 1000}}).status,
+            ReplyStatus::applied);
+  t = transaction("g", 20 * 86'400);
+  t.amount = {1'000'000'000, *Code::parse("USD")};
+  EXPECT_EQ(code_of(t), "amount_base_too_large");
+  EXPECT_EQ(count(EventType::transaction_quarantined), 7u);
+}
+
+TEST_F(EngineTest, TheSameBadInputIsQuarantinedOnce) {
+  const Unacceptable bad{"", {{"broken_json", "", "at byte 1"}}};
+  const Reply first = run(bad, "{oops");
+  const Reply again = run(bad, "{oops");
+  EXPECT_EQ(again.position, first.position);
+  EXPECT_TRUE(again.repeat);
+  EXPECT_NE(run(bad, "{other").position, first.position);
+  EXPECT_EQ(count(EventType::transaction_quarantined), 2u);
+}
+
+TEST_F(EngineTest, ReferenceDataIsRecordedWhenItChanges) {
+  eventlog::CustomerUpdated update{"c1", eventlog::Place{1, 2}, {}, "gold"};
+  EXPECT_EQ(run(UpdateCustomer{update}).status, ReplyStatus::applied);
+  EXPECT_EQ(run(UpdateCustomer{update}).status, ReplyStatus::unchanged);
+  update.segment = "silver";
+  EXPECT_EQ(run(UpdateCustomer{update}).status, ReplyStatus::applied);
+  EXPECT_EQ(run(UpdateMerchant{{"m1", "Shop", "food", {}, {}}}).status, ReplyStatus::applied);
+  EXPECT_EQ(run(UpdateMerchant{{"m1", "Shop", "food", {}, {}}}).status, ReplyStatus::unchanged);
+  EXPECT_EQ(run(UpdateRate{{*Code::parse("USD"), *Code::parse("EUR"), 5}}).status, ReplyStatus::applied);
+  EXPECT_EQ(run(UpdateRate{{*Code::parse("USD"), *Code::parse("EUR"), 5}}).status, ReplyStatus::unchanged);
+  EXPECT_EQ(run(UpdateRate{{*Code::parse("USD"), *Code::parse("EUR"), 0}}).status, ReplyStatus::refused);
+}
+
+TEST_F(EngineTest, NewFeaturesSeeThePastAndBadOnesAreRefused) {
+  submit(transaction("t1", 0));
+  submit(transaction("t2", 1));
+  std::string wider(kFeatures);
+  wider += "[[feature]]\nname = \"customer_count_2h\"\nentity = \"customer\"\naggregate = \"count\"\nwindow = \"2h\"\n";
+  EXPECT_EQ(run(ActivateFeatures{wider, "f.toml"}).status, ReplyStatus::applied);
+  EXPECT_EQ(run(ActivateFeatures{wider, "f.toml"}).status, ReplyStatus::unchanged);
+  EXPECT_EQ(submit(transaction("t3", 2)).outcome, Outcome::review);  // three within the hour, two of them from before
+
+  const Reply bad = run(ActivateFeatures{"[[feature]]\nname = \"x\"\n", "f.toml"});
+  EXPECT_EQ(bad.status, ReplyStatus::refused);
+  EXPECT_NE(bad.reasons[0].text.find("f.toml:"), std::string::npos) << bad.reasons[0].text;
+  // The rules in force use customer_count_1h.
+  const Reply breaking = run(ActivateFeatures{
+      "[[feature]]\nname = \"n\"\nentity = \"customer\"\naggregate = \"count\"\nwindow = \"2h\"\n", "f.toml"});
+  EXPECT_EQ(breaking.status, ReplyStatus::refused);
+  EXPECT_EQ(breaking.reasons[0].code, "features_break_rules");
+}
+
+TEST_F(EngineTest, NewRulesApplyFromTheNextTransactionAndOldAnswersKeepTheirs) {
+  for (int i = 0; i < 3; ++i) submit(transaction("t" + std::to_string(i), i));
+  EXPECT_EQ(run(ActivateRules{"[thresholds]\nreview_score = 50\ndecline_score = 100\n", "r.toml"}).status,
+            ReplyStatus::applied);
+  EXPECT_EQ(submit(transaction("t4", 4)).outcome, Outcome::approve);
+  const Reply old = submit(transaction("t2", 2));
+  EXPECT_EQ(old.outcome, Outcome::review);
+  ASSERT_EQ(old.matched.size(), 1u);
+  EXPECT_EQ(old.rule_set->rules()[old.matched[0]].id, "velocity");
+  EXPECT_EQ(run(ActivateRules{"[[rule]]\nid = 1\n", "r.toml"}).status, ReplyStatus::refused);
+}
+
+TEST_F(EngineTest, PolicyChangesAreRecordedAndBadOnesRefused) {
+  EXPECT_EQ(run(UpdatePolicy{"amount_minor_min = 0\nclock = \"stream\"\n", "p.toml"}).status, ReplyStatus::applied);
+  EXPECT_EQ(run(UpdatePolicy{"amount_minor_min = 0\nclock = \"stream\"\n", "p.toml"}).status,
+            ReplyStatus::unchanged);
+  auto t = transaction("t1");
+  t.amount.minor = 0;
+  EXPECT_EQ(submit(t).status, ReplyStatus::decided);
+  EXPECT_EQ(run(UpdatePolicy{"horizon = \"soon\"\n", "p.toml"}).status, ReplyStatus::refused);
+  EXPECT_EQ(run(UpdatePolicy{"clock = \"stream\"\nhorizon = \"30d\"\n", "p.toml"}).status, ReplyStatus::applied);
+  open();
+  EXPECT_EQ(engine_->policy().horizon_us, 30 * kDayUs);
+}
+
+TEST_F(EngineTest, LiveStateEqualsReplayedState) {
+  for (int i = 0; i < 500; ++i) {
+    const std::string customer = "c" + std::to_string(i % 7);
+    submit(transaction("t" + std::to_string(i), i * 37 % 9000, customer));
+    if (i % 9 == 0) run(label("t" + std::to_string(i / 2)));
+  }
+  const std::uint64_t live = engine_->state().digest();
+  open();
+  EXPECT_EQ(engine_->state().digest(), live);
+}
+
+TEST_F(EngineTest, ManyCommandsAtOnceAreDecidedInOrderWhateverTheBatch) {
+  std::vector<std::string> ids;
+  for (int i = 0; i < 5000; ++i) ids.push_back("t" + std::to_string(i));
+  std::vector<Command> commands;
+  for (int i = 0; i < 5000; ++i) commands.push_back({SubmitTransaction{transaction(ids[i], i % 100)}, "{}", "test"});
+  std::span<const Command> rest(commands);
+  std::uint64_t last = 0;
+  while (!rest.empty()) {
+    auto taken = engine_->submit(rest.first(std::min<std::size_t>(rest.size(), 777)), replies_);
+    ASSERT_TRUE(taken) << taken.error().text;
+    for (std::size_t i = 0; i < *taken; ++i) {
+      EXPECT_EQ(replies_[i].transaction_id, ids[5000 - rest.size() + i]);
+      EXPECT_GT(replies_[i].position.value(), last);
+      last = replies_[i].position.value();
+    }
+    rest = rest.subspan(*taken);
+    engine_->try_commit();
+  }
+  ASSERT_TRUE(engine_->settle());
+  EXPECT_GE(engine_->log().durable().value(), last);
+}
+
+TEST_F(EngineTest, TooSmallSegmentsAndBadTextsAreErrorsAtOpen) {
+  engine_.reset();
+  EngineOptions options = options_;
+  options.log.segment_bytes = 1 << 20;
+  EXPECT_EQ(Engine::open(environment_, directory_, options).error().kind, eventlog::ErrorKind::invalid);
+  options = options_;
+  options.rules_toml = "[[rule]]\nid = \"x\"\nwhen = \"no_such_feature > 1\"\n";
+  options.rules_file = "my.toml";
+  const auto fresh = directory_ / "fresh";
+  const auto opened = Engine::open(environment_, fresh, options);
+  ASSERT_FALSE(opened);
+  EXPECT_NE(opened.error().text.find("my.toml:3:"), std::string::npos) << opened.error().text;
+}
+
+}  // namespace
+}  // namespace vigil::commands

@@ -1,0 +1,123 @@
+// The write side's small indexes and folds against plain standard containers.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+
+#include "commands/alert_cooldown.h"
+#include "commands/rates.h"
+#include "commands/transaction_index.h"
+
+namespace vigil::commands {
+namespace {
+
+using eventlog::Address;
+using eventlog::Code;
+using eventlog::EventTime;
+
+constexpr std::int64_t kHourUs = 3600ll * 1'000'000;
+
+std::set<std::uint64_t> found(const AddressIndex& index, std::uint64_t key) {
+  std::set<std::uint64_t> addresses;
+  index.find(key, [&](Address address) {
+    addresses.insert(address.value());
+    return false;
+  });
+  return addresses;
+}
+
+TEST(AddressIndex, BehavesLikeAMultimapUnderRandomInsertsAndErases) {
+  std::mt19937_64 random(3);
+  AddressIndex index;
+  std::map<std::uint64_t, std::set<std::uint64_t>> model;
+  // Few distinct keys that share their low bits, so that runs are long and wrap around.
+  const auto any_key = [&] { return (random() % 4 << 56) | (random() % 8 << 40) | (random() % 13); };
+  for (int i = 1; i <= 50'000; ++i) {
+    const std::uint64_t key = any_key();
+    if (random() % 5 < 3) {
+      index.insert(key, Address{static_cast<std::uint64_t>(i)});
+      model[key].insert(static_cast<std::uint64_t>(i));
+    } else if (auto& addresses = model[key]; !addresses.empty()) {
+      index.erase(key, Address{*addresses.begin()});
+      addresses.erase(addresses.begin());
+    }
+    if (i % 1000 == 0) {
+      for (const auto& [k, addresses] : model) ASSERT_EQ(found(index, k), addresses);
+    }
+  }
+  std::size_t size = 0;
+  for (const auto& [k, addresses] : model) size += addresses.size();
+  EXPECT_EQ(index.size(), size);
+}
+
+TEST(AddressIndex, ReplaceKeepsOneAddressPerKey) {
+  AddressIndex index;
+  index.replace(7, Address{1});
+  index.replace(7, Address{2});
+  EXPECT_EQ(found(index, 7), (std::set<std::uint64_t>{2}));
+  EXPECT_TRUE(found(index, 8).empty());
+}
+
+TEST(TransactionIndex, ForgetsOnlyWhatIsOlderThanTheHorizon) {
+  TransactionIndex index;
+  for (std::uint64_t i = 1; i <= 1000; ++i) {
+    index.insert(i << 50, Address{i}, EventTime{static_cast<std::int64_t>(i) * kHourUs / 10});
+  }
+  // Ids 1 … 499 are in hours before the 50th; a call forgets a few, many calls all of them.
+  for (int i = 0; i < 1000; ++i) index.expire(EventTime{50 * kHourUs});
+  const auto knows = [&](std::uint64_t i) { return index.find(i << 50, [](Address) { return true; }); };
+  EXPECT_FALSE(knows(499));
+  EXPECT_TRUE(knows(500));
+  EXPECT_EQ(index.size(), 501u);
+}
+
+TEST(TransactionIndex, EventTimesBefore1970AreOrdered) {
+  TransactionIndex index;
+  index.insert(1, Address{1}, EventTime{-1});
+  index.expire(EventTime{0});
+  EXPECT_EQ(index.size(), 0u);
+}
+
+TEST(Rates, ConvertsExactlyAndRoundsHalfAwayFromZero) {
+  const Code eur = *Code::parse("EUR"), usd = *Code::parse("USD"), jpy = *Code::parse("JPY");
+  Rates rates;
+  EXPECT_EQ(rates.to_base({123, eur}, eur), 123);
+  EXPECT_FALSE(rates.to_base({123, usd}, eur));
+  rates.apply({usd, eur, 500'000'000});
+  EXPECT_EQ(rates.to_base({101, usd}, eur), 51);   // 50.5 cents
+  EXPECT_EQ(rates.to_base({-101, usd}, eur), -51);
+  rates.apply({jpy, eur, 6'123'456});
+  EXPECT_EQ(rates.to_base({10'000, jpy}, eur), 6123);  // 10000 yen · 0.006123456 = 61.23456 euros
+  rates.apply({eur, jpy, 163'000'000'000});
+  EXPECT_EQ(rates.to_base({100, eur}, jpy), 163);
+}
+
+TEST(Rates, WhatDoesNotFitIsRefused) {
+  const Code eur = *Code::parse("EUR"), usd = *Code::parse("USD");
+  Rates rates;
+  rates.apply({usd, eur, INT64_MAX});
+  EXPECT_FALSE(rates.to_base({INT64_MAX, usd}, eur));
+}
+
+TEST(AlertCooldown, CoolsPerRuleAndCustomerInEventTime) {
+  AlertCooldown cooldown;
+  eventlog::AlertRaised alert;
+  alert.rule_id = "velocity";
+  alert.customer_id = "c1";
+  alert.event_time = EventTime{10 * kHourUs};
+  cooldown.apply(alert);
+  const auto cooling = [&](const char* rule, const char* customer, std::int64_t hour) {
+    return cooldown.cooling(rule, customer, EventTime{hour * kHourUs}, kHourUs + 1);
+  };
+  EXPECT_TRUE(cooling("velocity", "c1", 10));
+  EXPECT_TRUE(cooling("velocity", "c1", 11));
+  EXPECT_FALSE(cooling("velocity", "c1", 12));
+  EXPECT_FALSE(cooling("velocity", "c2", 10));
+  EXPECT_FALSE(cooling("other", "c1", 10));
+  EXPECT_FALSE(cooldown.cooling("velocity", "c1", EventTime{10 * kHourUs}, 0));
+}
+
+}  // namespace
+}  // namespace vigil::commands
