@@ -15,7 +15,14 @@
 
 namespace vigil::rules {
 
+// Limits of a catalogue; each has its error.
 inline constexpr std::size_t kFeaturesMax = 256;
+inline constexpr std::size_t kCatalogueBytesMax = 128 * 1024;  // the text is one event of the log
+inline constexpr std::size_t kFeatureNameBytesMax = 64;
+inline constexpr std::size_t kFeatureDescriptionBytesMax = 1024;
+inline constexpr std::int64_t kReachMaxUs = std::int64_t{730} * 24 * 3600 * 1'000'000;  // window + delay
+inline constexpr std::int64_t kDivideByMax = 1'000'000'000;
+
 
 enum class Aggregate : std::uint8_t {
   // over a window
@@ -45,6 +52,7 @@ struct Feature {
   std::int64_t delay_us = 0;
   std::string filter;          // expression text, "" for all
   bool exclude_current = false;
+  std::int64_t divide_by = 1;  // sum, mean, stddev, min, max: the value is divided by it, rounded once
   std::string expression;      // for Aggregate::expression
   ValueType type = ValueType::integer;
   std::string description;

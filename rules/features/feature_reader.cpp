@@ -29,11 +29,13 @@ class WindowReader {
       case Aggregate::count:
         return integer(count());
       case Aggregate::sum:
-        return Value::of(sum());
+        return amount(sum());
       case Aggregate::mean:
-        return count() == 0 ? Value::null() : Value::of(mean_of(sum(), count()));
+        return count() == 0 ? Value::null() : Value::of(mean_of(sum(), count() * divisor()));
       case Aggregate::stddev:
-        return count() == 0 ? Value::null() : Value::of(standard_deviation_of(sum(), squares(), count()));
+        return count() == 0 ? Value::null()
+                            : Value::of(standard_deviation_of(sum(), squares(), count()) /
+                                        static_cast<double>(divisor()));
       case Aggregate::min:
         return extreme([](std::int64_t a, std::int64_t b) { return a < b; });
       case Aggregate::max:
@@ -70,6 +72,11 @@ class WindowReader {
     return Value::of(whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole));
   }
 
+  std::uint64_t divisor() const { return static_cast<std::uint64_t>(feature_.divide_by); }
+  Value amount(std::int64_t minor) const {
+    return feature_.gives_quotient ? Value::of(mean_of(minor, divisor())) : Value::of(minor);
+  }
+
   std::uint32_t count() const {
     const std::uint32_t kept =
         sums_.mask == 0 ? bounds_.hi - bounds_.lo : record_.get<std::uint32_t>(sums_.count);
@@ -103,12 +110,12 @@ class WindowReader {
     bool any = with_current_;
     std::int64_t best = observed_.amount_minor;
     each([&](const std::byte* entry) {
-      const std::int64_t amount = EntryLayout::amount(entry);
-      if (!any || better(amount, best)) best = amount;
+        const std::int64_t minor = EntryLayout::amount(entry);
+      if (!any || better(minor, best)) best = minor;
       any = true;
       return true;
     });
-    return any ? Value::of(best) : Value::null();
+    return any ? amount(best) : Value::null();
   }
 
   std::uint32_t distinct() const {

@@ -35,6 +35,8 @@ class Planner {
     kind_ = &plan_.kinds[read.kind];
     if (const auto column = parse_column(feature.field)) read.column = static_cast<std::uint8_t>(*column);
     if (feature.aggregate == Aggregate::last) need_column(read.column);
+    read.divide_by = feature.divide_by;
+    read.gives_quotient = feature.type == ValueType::floating;
     read.counts_current = !feature.exclude_current && feature.delay_us == 0;
     if (!feature.filter.empty()) read.mask = mask_of(feature);
     if (feature.window_us > 0) add_window(feature, read);

@@ -64,6 +64,8 @@ struct FeaturePlan {
   std::uint16_t accumulator = 0;   // index into WindowPlan::accumulators
   std::uint16_t set = 0;           // index into WindowPlan::sets
   std::uint16_t expression = 0;    // index into Plan::expressions
+  std::int64_t divide_by = 1;
+  bool gives_quotient = false;     // a sum, minimum or maximum that is divided
 };
 
 struct Plan {
