@@ -1,0 +1,100 @@
+// `vigil simulate`: a labelled stream of payments with injected fraud.
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+
+#include "api/time_text.h"
+#include "tools/output_file.h"
+#include "tools/progress.h"
+#include "tools/simulation/stream.h"
+#include "tools/simulation/writer.h"
+#include "tools/subcommand.h"
+
+namespace vigil::tools {
+namespace {
+
+using eventlog::ErrorKind;
+using eventlog::Expected;
+
+struct SimulateOptions {
+  simulation::StreamOptions stream;
+  double fraud_rate = 0.005;
+  std::string start = "2026-01-01";
+  std::string out = "-";
+};
+
+bool completes(SimulateOptions& options) {
+  const auto start = api::parse_time(options.start);
+  if (!start || *start < 0 || *start % simulation::kDayUs != 0) {
+    print_usage_error("--start '" + options.start + "' is not a day such as 2026-01-01");
+    return false;
+  }
+  options.stream.start_us = *start;
+  options.stream.fraud_per_million = static_cast<std::uint32_t>(options.fraud_rate * 1e6 + 0.5);
+  return true;
+}
+
+Expected<void> write_stream(const SimulateOptions& options) {
+  const std::string plain = options.out.ends_with(".zst") ? options.out.substr(0, options.out.size() - 4) : options.out;
+  const auto format = plain.ends_with(".csv") ? simulation::Format::csv : simulation::Format::json_lines;
+  auto file = OutputFile::create(options.out);
+  if (!file) return std::unexpected(file.error());
+  simulation::Stream stream(options.stream);
+  const simulation::Writer writer(format, stream);
+  Progress progress("simulating", "transactions");
+  std::string line;
+  writer.write_preamble([&](std::string_view text) { (*file)->write(line.assign(text) += '\n'); });
+  std::uint64_t transactions = 0, frauds = 0, labels = 0;
+  while (const auto item = stream.next()) {
+    line.clear();
+    if (writer.write(line, *item)) (*file)->write(line += '\n');
+    if ((*file)->failed()) break;
+    const auto* payment = std::get_if<simulation::NumberedPayment>(&*item);
+    if (payment == nullptr) {
+      ++labels;
+      continue;
+    }
+    frauds += payment->payment.scenario != simulation::Scenario::none;
+    if (++transactions % 1024 == 0) progress.update(transactions, transactions, options.stream.transactions);
+  }
+  if (auto finished = (*file)->finish(); !finished) return finished;
+  progress.finish();
+  std::cerr << "simulated " << grouped(transactions) << " transactions of " << grouped(stream.options().customers)
+            << " customers, " << grouped(frauds) << " of them fraud, " << grouped(labels) << " labels, in "
+            << duration_text(progress.seconds()) << '\n';
+  return {};
+}
+
+int simulate(SimulateOptions& options) {
+  if (!completes(options)) return kUsage;
+  const auto written = write_stream(options);
+  return written ? kDone : print_error(written.error());
+}
+
+}  // namespace
+
+void add_simulate(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<SimulateOptions>();
+  simulation::StreamOptions& stream = options->stream;
+  CLI::App* command = app.add_subcommand(
+      "simulate", "Make a labelled stream: people with habits and journeys, shops, and fraud of six kinds.\n"
+                  "The same options give the same bytes on every machine.");
+  command->add_option("--transactions", stream.transactions, "how many payments")->capture_default_str()
+      ->check(CLI::Range(1ull, 10'000'000'000ull));
+  command->add_option("--customers", stream.customers, "how many people (default: transactions / 40)")
+      ->check(CLI::Range(1u, 100'000'000u));
+  command->add_option("--merchants", stream.merchants, "how many shops (default: customers / 4)")
+      ->check(CLI::Range(1u, 10'000'000u));
+  command->add_option("--days", stream.days, "over how many days")->capture_default_str()->check(CLI::Range(1u, 3650u));
+  command->add_option("--fraud-rate", options->fraud_rate, "share of payments that are fraud, 0 to 0.5")
+      ->capture_default_str()->check(CLI::Range(0.0, 0.5));
+  command->add_option("--seed", stream.seed, "another seed, another stream")->capture_default_str();
+  command->add_option("--start", options->start, "first day, UTC")->capture_default_str();
+  command->add_option("--out", options->out,
+                      "file to write: .csv, or JSON lines with any other name; .zst compresses; - is stdout")
+      ->capture_default_str();
+  example(*command, "build/vigil simulate --transactions 10000 --fraud-rate 0.01 --seed 7 --out /tmp/vigil-example.jsonl");
+  command->callback([options, &exit_code] { exit_code = simulate(*options); });
+}
+
+}  // namespace vigil::tools
