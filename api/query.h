@@ -1,0 +1,55 @@
+// Questions and answers of the read side, as JSON; docs/protocol.md "Queries" is the reference.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "api/service_status.h"
+#include "eventlog/storage/log.h"
+#include "projections/read_models.h"
+
+namespace vigil::api {
+
+// Longest time a query may ask to wait for "at least position P".
+inline constexpr std::chrono::milliseconds kQueryTimeoutMax{30'000};
+// Rows a list answer holds unless `limit` says otherwise, and at most.
+inline constexpr std::size_t kRowsDefault = 100;
+inline constexpr std::size_t kRowsMax = 100'000;
+
+// What answers come from; all of it outlives the Queries.
+struct QuerySources {
+  const eventlog::LogSource& log;
+  const projections::ReadModels& models;
+  std::function<ServiceStatus()> service;  // empty when no service is running (`vigil query --data`)
+};
+
+// How fresh the asker wants the answer: read your own writes.
+struct Freshness {
+  eventlog::Position at_least;
+  std::chrono::milliseconds timeout{1000};
+};
+
+// Not thread-safe; one per thread.
+class Queries {
+ public:
+  explicit Queries(const QuerySources& sources);
+  ~Queries();
+
+  // Nothing when the request asks for none (or cannot be read: answer() will say so).
+  std::optional<Freshness> freshness(std::string_view request) const;
+  // One JSON object, always: what is wrong with a request is an answer too. `request_id` is the JSON token to
+  // echo, or "".
+  std::string answer(std::string_view request, std::string_view request_id);
+  // The answer when `at_least` was not reached in time.
+  std::string too_late(std::string_view request_id) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace vigil::api
