@@ -1,12 +1,14 @@
 // The `vigil` executable: a list of subcommands. Exit codes: 0 done, 1 failed, 2 usage.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <exception>
 #include <iostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "rules/expression/suggestion.h"
 #include "tools/subcommand.h"
-#include "tools/suggestion.h"
 
 namespace {
 
@@ -30,15 +32,37 @@ void add_all(CLI::App& app, int& exit_code) {
 // CLI11 would call a mistyped subcommand an unexpected argument; say what was probably meant instead.
 bool name_unknown_subcommand(const CLI::App& app, int argc, char** argv) {
   if (argc < 2 || argv[1][0] == '-') return false;
-  std::vector<std::string> names;
+  std::vector<std::string_view> names;
   for (const CLI::App* subcommand : app.get_subcommands([](const CLI::App*) { return true; })) {
-    if (subcommand->get_name() == argv[1]) return false;
     names.push_back(subcommand->get_name());
+    if (names.back() == argv[1]) return false;
   }
-  std::string text = "there is no subcommand '" + std::string(argv[1]) + "'";
-  if (const auto nearest = nearest_word(argv[1], names)) text += "; did you mean '" + *nearest + "'?";
-  print_usage_error(text + "\nvigil --help lists them all");
+  print_usage_error("there is no subcommand '" + std::string(argv[1]) + "'" +
+                    vigil::rules::did_you_mean(argv[1], names) + "\nvigil --help lists them all");
   return true;
+}
+
+// Names the options (--data) of the subcommands that were called.
+void collect_options(const CLI::App& app, std::vector<std::string>& names) {
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  for (const CLI::App* subcommand : app.get_subcommands()) collect_options(*subcommand, names);
+}
+
+// "" or, for the first option none of them knows, "--dta is not known; did you mean '--data'?".
+std::string unknown_option(const CLI::App& app, int argc, char** argv) {
+  std::vector<std::string> known;
+  collect_options(app, known);
+  const std::vector<std::string_view> names(known.begin(), known.end());
+  for (int n = 1; n < argc; ++n) {
+    std::string_view typed = argv[n];
+    if (typed == "--") break;
+    typed = typed.substr(0, typed.find('='));
+    if (!typed.starts_with("--") || std::ranges::find(names, typed) != names.end()) continue;
+    return std::string(typed) + " is not known" + vigil::rules::did_you_mean(typed, names);
+  }
+  return "";
 }
 
 int run(int argc, char** argv) {
@@ -57,9 +81,12 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& parse_error) {
-    const bool asked_for_text = parse_error.get_exit_code() == 0;  // --help, --version
+    if (parse_error.get_exit_code() == 0) return app.exit(parse_error);  // --help, --version
+    if (const std::string unknown = unknown_option(app, argc, argv); !unknown.empty()) {
+      return print_usage_error(unknown);
+    }
     app.exit(parse_error);
-    return asked_for_text ? kDone : kUsage;
+    return kUsage;
   }
   return exit_code;
 }

@@ -45,22 +45,23 @@ std::string rate_line(const Currency& currency) {
 std::string customer_line(std::uint32_t number, const Customer& customer) {
   std::string line = R"({"op":"customer","customer":{"customer_id":")" + customer_id(number) + R"(","country":")";
   line.append(cities()[customer.home_city].country).append(R"(","segment":")");
-  line.append(personas()[customer.persona].name).append(R"(","latitude":)");
+  line.append(personas()[customer.persona].name).append(R"(","home":{"latitude":)");
   append_place(line, customer.home, R"(,"longitude":)");
-  return line + "}}";
+  return line + "}}}";
 }
 
 std::string merchant_line(std::uint32_t number, const Merchant& merchant) {
   const Category& category = categories()[merchant.category];
   const City& city = cities()[merchant.city];
-  std::string line = R"({"op":"merchant","merchant":{"merchant_id":")" + merchant_id(number) + R"(","name":")";
+  std::string line = R"({"op":"merchant","merchant":{"merchant_id":")" + merchant_id(number) + R"(","display_name":")";
   line.append(category.name).append(" ").append(city.name).append(" ");
   append_number(line, number);
   line.append(R"(","category":")").append(category.name).append(R"(","country":")").append(city.country);
   line += '"';
   if (category.channel != Channel::online) {
-    line += R"(,"latitude":)";
+    line += R"(,"place":{"latitude":)";
     append_place(line, merchant.place, R"(,"longitude":)");
+    line += '}';
   }
   return line + "}}";
 }
@@ -73,7 +74,7 @@ void Writer::write_preamble(const std::function<void(std::string_view)>& take) c
          "category,channel,status,latitude,longitude,fraud,scenario");
     return;
   }
-  take(R"({"op":"policy","policy":"clock = \"stream\"\n"})");
+  take(R"({"op":"policy","policy":{"text":"clock = \"stream\"\n"}})");
   for (const Currency& currency : currencies()) take(rate_line(currency));
   const Population& population = stream_.population();
   std::uint32_t number = 0;
