@@ -20,6 +20,8 @@ class Environment;
 struct LogOptions {
   std::uint64_t segment_bytes = 256ull << 20;  // multiple of 4 KiB, at least 1 MiB
   std::uint64_t frame_bytes_max = 4ull << 20;  // one commit; lowered to a quarter of a segment if larger
+  // The furthest checkpoint of any read model: a log that ends before it has lost history and is refused.
+  Position known_durable{};
 };
 
 // What opening found and did, for the operator.

@@ -1,0 +1,81 @@
+// The seam between the log and the machine: every file, clock, random bit and thread of eventlog comes
+// through here, so that tests can run the log on a disk that tears, fills up and fails.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "eventlog/storage/error.h"
+#include "eventlog/storage/position.h"
+
+namespace vigil::eventlog {
+
+// A whole file mapped for reading; it shows what is written to the file later too. Unmapped on destruction.
+class Mapping {
+ public:
+  virtual ~Mapping() = default;
+  virtual std::span<const std::byte> bytes() const = 0;
+};
+
+// An open file, closed on destruction. Thread-safe as pread and pwrite are. Errors: io, full.
+class File {
+ public:
+  virtual ~File() = default;
+  virtual Expected<std::uint64_t> size() = 0;
+  // Fills `bytes` or is an error; reading past the end is one (io).
+  virtual Expected<void> read_at(std::uint64_t offset, std::span<std::byte> bytes) = 0;
+  // Writes all of `bytes` or is an error, after which any part may have been written.
+  virtual Expected<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) = 0;
+  // Reserves room for the first `bytes` bytes, so that a full disk is noticed before it is written to.
+  virtual Expected<void> allocate(std::uint64_t bytes) = 0;
+  // What was written is on the disk once this returned without error (fdatasync). Never retried.
+  virtual Expected<void> sync() = 0;
+  // Makes the next reads come from the disk instead of the page cache, as far as the system can.
+  virtual void forget_cached() = 0;
+  virtual Expected<std::unique_ptr<Mapping>> map() = 0;
+};
+
+// Held until destroyed.
+class Lock {
+ public:
+  virtual ~Lock() = default;
+};
+
+// A running thread; the destructor joins it.
+class Thread {
+ public:
+  virtual ~Thread() = default;
+};
+
+enum class OpenMode {
+  read,
+  write,   // an existing file, for reading and writing
+  create,  // for reading and writing, empty: what was there is gone
+};
+
+// Thread-safe. Every error's text carries the path, the call and the reason.
+class Environment {
+ public:
+  virtual ~Environment() = default;
+  virtual Expected<std::unique_ptr<File>> open(const std::filesystem::path& path, OpenMode mode) = 0;
+  virtual Expected<void> rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
+  virtual Expected<void> remove(const std::filesystem::path& path) = 0;
+  virtual Expected<void> create_directories(const std::filesystem::path& path) = 0;
+  // Names of the files in a directory, sorted.
+  virtual Expected<std::vector<std::string>> list(const std::filesystem::path& directory) = 0;
+  // Makes creations, renames and removals in the directory durable.
+  virtual Expected<void> sync_directory(const std::filesystem::path& directory) = 0;
+  // Error: locked, at once, when another holder has it.
+  virtual Expected<std::unique_ptr<Lock>> lock(const std::filesystem::path& path) = 0;
+  virtual IngestTime now() = 0;
+  virtual void random(std::span<std::byte> bytes) = 0;
+  virtual std::unique_ptr<Thread> start_thread(std::function<void()> body) = 0;
+};
+
+}  // namespace vigil::eventlog

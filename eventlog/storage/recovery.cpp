@@ -1,0 +1,339 @@
+#include "eventlog/storage/recovery.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "eventlog/storage/segment_supply.h"
+
+namespace vigil::eventlog {
+
+namespace {
+
+const std::string kRestore = "; restore the log from a backup with `vigil restore`";
+
+std::unexpected<Error> damaged(const std::filesystem::path& path, const std::string& what) {
+  return fail(ErrorKind::damaged, path.string() + ": damaged: " + what + kRestore);
+}
+
+Expected<SegmentHeader> read_header(Environment& environment, const std::filesystem::path& path) {
+  auto file = environment.open(path, OpenMode::read);
+  if (!file) return std::unexpected(file.error());
+  auto bytes = (*file)->size();
+  if (!bytes) return std::unexpected(bytes.error());
+  if (*bytes < kBlockBytes) return damaged(path, "the file was cut off at offset " + std::to_string(*bytes));
+  std::vector<std::byte> block(kBlockBytes);
+  if (auto read = (*file)->read_at(0, block); !read) return std::unexpected(read.error());
+  auto header = decode_segment_header(block, path);
+  if (!header) return header;
+  if (*bytes != header->segment_bytes) {
+    return damaged(path, "the file has " + std::to_string(*bytes) + " bytes, its header says " +
+                             std::to_string(header->segment_bytes));
+  }
+  if (path.filename() != segment_name(header->first_position)) {
+    return damaged(path, "the file is not " + segment_name(header->first_position) + " as its header says");
+  }
+  return header;
+}
+
+// That the segment before ends with the frame this header continues from.
+Expected<void> check_link(Environment& environment, const std::filesystem::path& before_path,
+                          const SegmentHeader& before, const std::filesystem::path& path,
+                          const SegmentHeader& header) {
+  if (header.log_id != before.log_id) return damaged(path, "segment of another log");
+  const std::uint64_t base = before.base_address + before.segment_bytes;
+  if (header.base_address != base) {
+    return damaged(path, "a segment is missing between this one and " + before_path.filename().string());
+  }
+  const std::uint64_t end = header.previous_end_address;
+  if (header.epoch < before.epoch || end % kBlockBytes != 0 || end > base ||
+      end < before.base_address + 2 * kBlockBytes) {
+    return damaged(path, "its header does not follow from " + before_path.filename().string());
+  }
+  auto file = environment.open(before_path, OpenMode::read);
+  if (!file) return std::unexpected(file.error());
+  const std::uint64_t end_offset = end - before.base_address;
+  FrameTrailer trailer;
+  if (auto read = (*file)->read_at(end_offset - sizeof trailer, std::as_writable_bytes(std::span(&trailer, 1)));
+      !read) {
+    return read;
+  }
+  FrameHeader last;
+  const bool fits = trailer.magic == kTrailerMagic && trailer.hash == header.previous_hash &&
+                    trailer.frame_bytes >= kBlockBytes && trailer.frame_bytes <= end_offset - kBlockBytes;
+  if (fits) {
+    if (auto read = (*file)->read_at(end_offset - trailer.frame_bytes, std::as_writable_bytes(std::span(&last, 1)));
+        !read) {
+      return read;
+    }
+  }
+  if (!fits || !is_frame_header(std::as_bytes(std::span(&last, 1)), header.log_id, end - trailer.frame_bytes) ||
+      last.first_position + last.event_count != header.first_position) {
+    return damaged(before_path, "at offset " + std::to_string(end_offset) + ": does not end with the frame from which " +
+                                    path.filename().string() + " continues");
+  }
+  return {};
+}
+
+// Whether only the writing of the frame itself, not what it says, is in doubt.
+bool may_be_torn(FrameFault fault) {
+  return fault == FrameFault::absent || fault == FrameFault::magic || fault == FrameFault::header_checksum ||
+         fault == FrameFault::payload_checksum || fault == FrameFault::trailer || fault == FrameFault::hash;
+}
+
+}  // namespace
+
+Expected<std::vector<SegmentHeader>> read_segment_headers(Environment& environment,
+                                                          const std::filesystem::path& directory) {
+  auto names = environment.list(directory);
+  if (!names) return std::unexpected(names.error());
+  std::vector<SegmentHeader> headers;
+  for (const std::string& name : *names) {
+    if (!name.ends_with(kSegmentSuffix)) continue;
+    const std::filesystem::path path = directory / name;
+    auto header = read_header(environment, path);
+    if (!header) return std::unexpected(header.error());
+    if (headers.empty()) {
+      if (header->first_position != 1 || header->base_address != 0) {
+        return damaged(directory / segment_name(1), "the first segment is missing; the log begins with " + name);
+      }
+      if (header->previous_hash != genesis_hash(header->log_id)) return damaged(path, "segment of another history");
+    } else {
+      const SegmentHeader& before = headers.back();
+      auto linked = check_link(environment, directory / segment_name(before.first_position), before, path, *header);
+      if (!linked) return std::unexpected(linked.error());
+    }
+    headers.push_back(*header);
+  }
+  return headers;
+}
+
+ChainState chain_before(const SegmentHeader& header) {
+  ChainState chain;
+  chain.log_id = header.log_id;
+  chain.address = header.base_address + kBlockBytes;
+  chain.next_position = header.first_position;
+  chain.epoch = header.epoch;
+  chain.hash = header.previous_hash;
+  return chain;
+}
+
+Expected<FrameFault> scan_frames(const Segment& segment, ChainState& chain, FrameCheck check,
+                                 const std::function<void(const Frame&, std::uint64_t)>& seen) {
+  auto bytes = segment.bytes();
+  if (!bytes) return std::unexpected(bytes.error());
+  Sha256 sha;
+  std::uint64_t offset = chain.address - segment.base();
+  while (offset + kBlockBytes <= bytes->size()) {
+    auto frame = check_frame(bytes->subspan(offset), chain, check, &sha);
+    if (!frame) return frame.error();
+    if (check != FrameCheck::whole) {
+      // What follows proves a trailer's hash; the last one must be recomputed, for the next frame builds on it.
+      const std::uint64_t behind = offset + frame->bytes;
+      const bool last = behind + kBlockBytes > bytes->size() ||
+                        !is_frame_header(bytes->subspan(behind), chain.log_id, segment.base() + behind);
+      if (last && sha.of({bytes->subspan(offset, kFrameHeaderBytes), frame->payload}) != frame->hash) {
+        return FrameFault::hash;
+      }
+    }
+    if (seen) seen(*frame, offset);
+    advance(chain, *frame);
+    offset += frame->bytes;
+  }
+  return FrameFault::absent;
+}
+
+Tail inspect_tail(const Segment& segment, std::span<const std::byte> bytes, std::uint64_t begin, FrameFault fault) {
+  Tail tail{begin, begin, fault, std::nullopt};
+  for (std::uint64_t at = begin; at + kBlockBytes <= bytes.size(); at += kBlockBytes) {
+    const auto block = bytes.subspan(at, kBlockBytes);
+    if (is_zero(block)) continue;
+    tail.end = at + kBlockBytes;
+    if (at > begin && !tail.frame_behind && is_frame_header(block, segment.header().log_id, segment.base() + at)) {
+      tail.frame_behind = at;
+    }
+  }
+  return tail;
+}
+
+std::optional<std::string_view> why_not_torn(const Tail& tail, const SegmentHeader& header) {
+  if (!may_be_torn(tail.fault)) return text(tail.fault);
+  if (tail.frame_behind) return "a frame is damaged, and an intact one stands behind it";
+  if (tail.end - tail.begin > header.frame_bytes_max) return "more is damaged than one commit can have left";
+  return std::nullopt;
+}
+
+namespace {
+
+// One log's recovery, step by step.
+class Recovery {
+ public:
+  Recovery(Environment& environment, const std::filesystem::path& directory)
+      : environment_(environment), directory_(directory) {}
+
+  Expected<Recovered> run(Position known_durable) {
+    if (auto done = prepare_directory(); !done) return std::unexpected(done.error());
+    auto headers = read_segment_headers(environment_, directory_);
+    if (!headers) return std::unexpected(headers.error());
+    if (!headers->empty()) {
+      if (auto done = scan(*headers); !done) return std::unexpected(done.error());
+      if (auto done = check_end(known_durable); !done) return std::unexpected(done.error());
+      if (auto done = cut_tail(); !done) return std::unexpected(done.error());
+    } else if (known_durable > Position{}) {
+      return ahead(known_durable, Position{});
+    }
+    if (auto done = remove_marker(); !done) return std::unexpected(done.error());
+    return std::move(found_);
+  }
+
+ private:
+  // Unfinished files go, and what the last writer left in the page cache comes to the disk before it counts.
+  Expected<void> prepare_directory() {
+    auto names = environment_.list(directory_);
+    if (!names) return std::unexpected(names.error());
+    std::string tail;
+    for (const std::string& name : *names) {
+      if (name.ends_with(kTemporarySuffix)) {
+        if (auto done = environment_.remove(directory_ / name); !done) return done;
+      }
+      if (name.ends_with(kSegmentSuffix)) tail = name;
+      if (name == kCleanName) read_marker();
+    }
+    if (!tail.empty()) {
+      auto file = environment_.open(directory_ / tail, OpenMode::write);
+      if (!file) return std::unexpected(file.error());
+      if (auto done = (*file)->sync(); !done) return done;
+      // After a failed sync the cache may hold what the disk does not.
+      if (!marker_) (*file)->forget_cached();
+      tail_file_ = std::move(*file);
+    }
+    return environment_.sync_directory(directory_);
+  }
+
+  void read_marker() {
+    CleanMarker marker;
+    auto file = environment_.open(directory_ / kCleanName, OpenMode::read);
+    if (!file || !(*file)->read_at(0, std::as_writable_bytes(std::span(&marker, 1)))) return;
+    if (marker.magic == kCleanMagic && marker.marker_crc == crc32c(checked_bytes(marker))) marker_ = marker;
+  }
+
+  Expected<void> scan(const std::vector<SegmentHeader>& headers) {
+    for (std::size_t i = 0; i < headers.size(); ++i) {
+      const bool last = i + 1 == headers.size();
+      const std::uint64_t bytes = last ? kBlockBytes : headers[i + 1].previous_end_address - headers[i].base_address;
+      auto index = last ? std::make_unique<GrowingIndex>(headers[i].segment_bytes) : nullptr;
+      found_.segments.push_back(
+          std::make_unique<Segment>(environment_, directory_, headers[i], bytes, std::move(index)));
+    }
+    Segment& segment = *found_.segments.back();
+    found_.end = chain_before(segment.header());
+    if (headers.size() > 1) {
+      if (auto done = last_time_before(headers[headers.size() - 2], headers.back()); !done) return done;
+    }
+    std::vector<KeyPlace> scratch;
+    auto fault = scan_frames(segment, found_.end, FrameCheck::payload, [&](const Frame& frame, std::uint64_t at) {
+      add_to_index(segment.growing(), frame, at, scratch);
+    });
+    if (!fault) return std::unexpected(fault.error());
+    segment.set_durable_bytes(found_.end.address - segment.base());
+    tail_ = inspect_tail(segment, *segment.bytes(), segment.durable_bytes(), *fault);
+    return {};
+  }
+
+  // Times never decrease across segments either.
+  Expected<void> last_time_before(const SegmentHeader& before, const SegmentHeader& header) {
+    auto file = environment_.open(directory_ / segment_name(before.first_position), OpenMode::read);
+    if (!file) return std::unexpected(file.error());
+    const std::uint64_t end = header.previous_end_address - before.base_address;
+    FrameTrailer trailer;
+    FrameHeader last;
+    if (auto read = (*file)->read_at(end - sizeof trailer, std::as_writable_bytes(std::span(&trailer, 1))); !read) {
+      return read;
+    }
+    if (auto read = (*file)->read_at(end - trailer.frame_bytes, std::as_writable_bytes(std::span(&last, 1))); !read) {
+      return read;
+    }
+    found_.end.ingest_time_us = last.ingest_time_us;
+    return {};
+  }
+
+  static std::unexpected<Error> ahead(Position known, Position last) {
+    return fail(ErrorKind::damaged, "log: ends at position " + std::to_string(last.value()) +
+                                        ", but a checkpoint or the clean-shutdown marker has seen position " +
+                                        std::to_string(known.value()) + ": history is missing" + kRestore);
+  }
+
+  Expected<void> check_end(Position known_durable) {
+    const Segment& segment = *found_.segments.back();
+    const Position last{found_.end.next_position - 1};
+    if (const auto reason = why_not_torn(tail_, segment.header())) {
+      const std::uint64_t at = tail_.begin;
+      return std::unexpected(segment.damage(at, found_.end.next_position, *reason));
+    }
+    if (marker_ && marker_->log_id == found_.end.log_id) {
+      if (marker_->last_position > last.value()) return ahead(Position{marker_->last_position}, last);
+      found_.report.clean_shutdown =
+          marker_->end_address == found_.end.address && marker_->hash == found_.end.hash;
+      found_.end.epoch = std::max(found_.end.epoch, marker_->epoch);
+    }
+    if (known_durable > last) return ahead(known_durable, last);
+    return {};
+  }
+
+  Expected<void> cut_tail() {
+    if (tail_.end == tail_.begin) return {};
+    const Segment& segment = *found_.segments.back();
+    const std::vector<std::byte> zeros(tail_.end - tail_.begin);
+    if (auto done = tail_file_->write_at(tail_.begin, zeros); !done) return done;
+    if (auto done = tail_file_->sync(); !done) return done;
+    found_.report.torn_bytes_cut = zeros.size();
+    found_.report.text = segment.path().string() + ": cut " + std::to_string(zeros.size()) +
+                         " bytes at offset " + std::to_string(tail_.begin) + " behind position " +
+                         std::to_string(found_.end.next_position - 1) + ": " + std::string(text(tail_.fault)) +
+                         "; a commit that was never acknowledged";
+    return {};
+  }
+
+  Expected<void> remove_marker() {
+    auto names = environment_.list(directory_);
+    if (!names) return std::unexpected(names.error());
+    if (!std::binary_search(names->begin(), names->end(), kCleanName)) return {};
+    if (auto done = environment_.remove(directory_ / kCleanName); !done) return done;
+    return environment_.sync_directory(directory_);
+  }
+
+  Environment& environment_;
+  const std::filesystem::path& directory_;
+  std::unique_ptr<File> tail_file_;
+  std::optional<CleanMarker> marker_;
+  Tail tail_;
+  Recovered found_;
+};
+
+}  // namespace
+
+Expected<Recovered> recover(Environment& environment, const std::filesystem::path& directory,
+                            Position known_durable) {
+  return Recovery(environment, directory).run(known_durable);
+}
+
+Expected<void> write_clean_marker(Environment& environment, const std::filesystem::path& directory,
+                                  const ChainState& end) {
+  CleanMarker marker;
+  marker.log_id = end.log_id;
+  marker.epoch = end.epoch;
+  marker.last_position = end.next_position - 1;
+  marker.end_address = end.address;
+  marker.hash = end.hash;
+  marker.marker_crc = crc32c(checked_bytes(marker));
+  const std::filesystem::path path = directory / kCleanName;
+  std::filesystem::path temporary = path;
+  temporary += kTemporarySuffix;
+  auto file = environment.open(temporary, OpenMode::create);
+  if (!file) return std::unexpected(file.error());
+  if (auto done = (*file)->write_at(0, std::as_bytes(std::span(&marker, 1))); !done) return done;
+  if (auto done = (*file)->sync(); !done) return done;
+  if (auto done = environment.rename(temporary, path); !done) return done;
+  return environment.sync_directory(directory);
+}
+
+}  // namespace vigil::eventlog

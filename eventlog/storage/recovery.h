@@ -1,0 +1,58 @@
+// What a log's directory holds, and whether it may be trusted.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "eventlog/storage/log.h"
+#include "eventlog/storage/segment.h"
+
+namespace vigil::eventlog {
+
+inline constexpr std::string_view kCleanName = "CLEAN";
+
+// The headers of all segments in `directory`, oldest first, after checking that they chain: names, sizes, log
+// id, base addresses, and that each one's predecessor ends with the position and the hash the header says.
+// Empty when there are none. Errors: damaged (hole, stray, foreign or doubled file), unsupported_version, io.
+Expected<std::vector<SegmentHeader>> read_segment_headers(Environment& environment,
+                                                          const std::filesystem::path& directory);
+
+// Where the log stands before a segment's first frame.
+ChainState chain_before(const SegmentHeader& header);
+
+// Moves `chain` over all intact frames of `segment` from where it is, calling `seen` with each frame and its
+// offset. Returns why it stopped: the fault of what stands there.
+Expected<FrameFault> scan_frames(const Segment& segment, ChainState& chain, FrameCheck check,
+                                 const std::function<void(const Frame&, std::uint64_t)>& seen);
+
+// What stands behind the last intact frame of the last segment.
+struct Tail {
+  std::uint64_t begin = 0;  // offset behind the last intact frame
+  std::uint64_t end = 0;    // behind the last block that is not zero; equals `begin` when nothing stands there
+  FrameFault fault = FrameFault::absent;
+  std::optional<std::uint64_t> frame_behind;  // offset of an intact frame header of this log further on
+};
+Tail inspect_tail(const Segment& segment, std::span<const std::byte> bytes, std::uint64_t begin, FrameFault fault);
+// Nothing when the tail is what one commit that was never acknowledged may have left (or nothing at all);
+// otherwise why it is damaged history.
+std::optional<std::string_view> why_not_torn(const Tail& tail, const SegmentHeader& header);
+
+// What a writer finds. Without segments the log is new.
+struct Recovered {
+  std::vector<std::unique_ptr<Segment>> segments;  // the last one with a growing index
+  ChainState end;                                  // with the epoch of the last writer
+  RecoveryReport report;
+};
+// For a writer that holds the lock: syncs, checks, cuts a torn tail, removes the clean-shutdown marker and
+// unfinished files. Errors: damaged, unsupported_version, io.
+Expected<Recovered> recover(Environment& environment, const std::filesystem::path& directory,
+                            Position known_durable);
+
+// Written when a writer closes in order; tells the next one where the log must end.
+Expected<void> write_clean_marker(Environment& environment, const std::filesystem::path& directory,
+                                  const ChainState& end);
+
+}  // namespace vigil::eventlog
