@@ -110,7 +110,7 @@ class WindowReader {
     bool any = with_current_;
     std::int64_t best = observed_.amount_minor;
     each([&](const std::byte* entry) {
-        const std::int64_t minor = EntryLayout::amount(entry);
+      const std::int64_t minor = EntryLayout::amount(entry);
       if (!any || better(minor, best)) best = minor;
       any = true;
       return true;

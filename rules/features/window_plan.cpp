@@ -37,7 +37,9 @@ class Planner {
     if (feature.aggregate == Aggregate::last) need_column(read.column);
     read.divide_by = feature.divide_by;
     read.gives_quotient = feature.type == ValueType::floating;
-    read.counts_current = !feature.exclude_current && feature.delay_us == 0;
+    const bool about_the_past =
+        feature.aggregate == Aggregate::zscore || feature.aggregate == Aggregate::seen_before;
+    read.counts_current = !feature.exclude_current && feature.delay_us == 0 && !about_the_past;
     if (!feature.filter.empty()) read.mask = mask_of(feature);
     if (feature.window_us > 0) add_window(feature, read);
     plan_.features.push_back(read);
