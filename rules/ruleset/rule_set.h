@@ -14,6 +14,11 @@
 
 namespace vigil::rules {
 
+inline constexpr std::size_t kRulesTextBytesMax = std::size_t{1} << 20;  // an event must hold it
+inline constexpr std::size_t kRuleDescriptionBytesMax = 512;             // a line or two on a screen
+inline constexpr std::int32_t kRuleScoreMax = 1000;                     // kRulesMax of them fit 32 bits
+inline constexpr std::int64_t kRuleCooldownUsMax = 366LL * 86'400'000'000;  // a year
+
 struct Rule {
   std::string id;
   std::string description;
@@ -36,7 +41,7 @@ struct Verdict {
 class RuleSet {
  public:
   // Conditions may use transaction fields, features of `catalogue` and lists. Error `invalid`:
-  // "FILE:LINE:COLUMN: reason; did you mean …?".
+  // "FILE:LINE:COLUMN: reason; did you mean …?". A threshold that is not given is never reached.
   static Expected<RuleSet> parse(std::string_view toml, const std::string& file, const Catalogue& catalogue);
 
   const std::string& text() const { return text_; }
@@ -48,11 +53,13 @@ class RuleSet {
   Verdict evaluate(std::span<const Value> slots, const Lists& lists, std::vector<std::uint16_t>& matched) const;
 
  private:
+  static constexpr std::int32_t kScoreNever = INT32_MAX;
+
   std::string text_;
   std::array<std::byte, 32> sha256_{};
   std::vector<Rule> rules_;
-  std::int32_t review_score_ = 0;
-  std::int32_t decline_score_ = 0;
+  std::int32_t review_score_ = kScoreNever;
+  std::int32_t decline_score_ = kScoreNever;
 };
 
 // The rules Vigil starts with (rules/ruleset/default_rules.toml, built in).
