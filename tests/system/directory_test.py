@@ -20,7 +20,7 @@ def segments(data):
 
 class Directory(SystemTest):
     def options(self):
-        return "--segment-mib", 1, "--policy", self.write("policy.toml", stream.POLICY)
+        return "--segment-mib", 4, "--policy", self.write("policy.toml", stream.POLICY)
 
     def fill(self, messages=20, data=None):
         """A server with some decisions in it, stopped cleanly; returns their answers."""
@@ -161,7 +161,7 @@ class Directory(SystemTest):
         self.refused(*self.serve_arguments(disk / "data"), reason="(?i)no space|full")
         subprocess.run(["mount", "-o", f"remount,size={8 * DISK_MIB}m", disk], check=True)
         self.assertEqual(0, self.serve(*self.options(), data=disk / "data").stop())
-        recorded = {event["transaction"]["transaction_id"]: event["position"]
+        recorded = {event["transaction_id"]: event["position"]
                     for event in log_dump(disk / "data") if event["type"] == "TransactionDecided"}
         self.assertEqual(acknowledged, {key: recorded.get(key) for key in acknowledged})
 

@@ -71,7 +71,7 @@ def repeats_equal_originals(load, client, messages):
 class KillAtRandomMoments(SystemTest):
     def start(self, data):
         policy = self.write("policy.toml", stream.POLICY)
-        return Server(data, "--segment-mib", 1, "--policy", policy)
+        return Server(data, "--segment-mib", 4, "--policy", policy)
 
     def one_round(self, load, draw, number):
         server = self.start(self.data)
@@ -112,10 +112,10 @@ class KillAtRandomMoments(SystemTest):
 
     def everything_is_there_once(self, load, total):
         decided = [event for event in log_dump(self.data) if event["type"] == "TransactionDecided"]
-        ids = [event["transaction"]["transaction_id"] for event in decided]
+        ids = [event["transaction_id"] for event in decided]
         self.assertEqual(len(ids), len(set(ids)), "a transaction was decided twice")
         self.assertEqual(total * PER_MESSAGE, len(ids))
-        positions = {event["transaction"]["transaction_id"]: event["position"] for event in decided}
+        positions = {event["transaction_id"]: event["position"] for event in decided}
         for transaction_id, answer in load.acknowledged.items():
             self.assertEqual(answer["position"], positions[transaction_id])
 

@@ -3,7 +3,7 @@
 import random
 from datetime import datetime, timedelta, timezone
 
-START = datetime(2026, 1, 1, tzinfo=timezone.utc)
+START = datetime(2024, 1, 1, tzinfo=timezone.utc)
 CATEGORIES = ("grocery", "fuel", "travel", "electronics")
 # The service must judge event times by the stream's own clock, or a fixed stream would grow too old.
 POLICY = 'clock = "stream"\n'
