@@ -81,7 +81,7 @@ Expected<std::optional<nlohmann::ordered_json>> explain(const LogSource& log, Ac
                                                         std::string_view transaction_id) {
   const auto addresses = log.find_key(transaction_key(transaction_id));
   if (!addresses) return std::unexpected(addresses.error());
-  Json transactions = Json::array(), labels = Json::array();
+  Json decisions = Json::array(), labels = Json::array();
   for (const Address address : *addresses) {
     const auto record = log.at(address);
     if (!record) return std::unexpected(record.error());
@@ -92,7 +92,7 @@ Expected<std::optional<nlohmann::ordered_json>> explain(const LogSource& log, Ac
       if (event->transaction.id != transaction_id) continue;
       auto json = decision_json(*record, *event, activations);
       if (!json) return std::unexpected(json.error());
-      transactions.push_back(std::move(*json));
+      decisions.push_back(std::move(*json));
     } else if (record->type == static_cast<std::uint16_t>(EventType::label_reported)) {
       const auto event = decode<LabelReported>(*record);
       if (!event) return std::unexpected(event.error());
@@ -102,8 +102,10 @@ Expected<std::optional<nlohmann::ordered_json>> explain(const LogSource& log, Ac
       labels.push_back(std::move(*json));
     }
   }
-  if (transactions.empty()) return std::nullopt;
-  return Json{{"transactions", std::move(transactions)}, {"labels", std::move(labels)}};
+  if (decisions.empty()) return std::nullopt;
+  return Json{{"transaction_id", std::string(transaction_id)},
+              {"decisions", std::move(decisions)},
+              {"labels", std::move(labels)}};
 }
 
 }  // namespace vigil::api

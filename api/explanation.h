@@ -10,7 +10,7 @@
 
 namespace vigil::api {
 
-// {"transactions":[…one per version, newest first…],"labels":[…]}; nothing when the log does not have the id.
+// {"transaction_id":…,"decisions":[…one per version, newest first…],"labels":[…]}; nothing when the log does not have the id.
 // Only what is durable is found. Errors: damaged, io.
 eventlog::Expected<std::optional<nlohmann::ordered_json>> explain(const eventlog::LogSource& log,
                                                                   Activations& activations,

@@ -91,11 +91,9 @@ Json rows_json(const std::vector<T>& rows) {
   return json;
 }
 
-Json found_json(const char* key, std::optional<Json> json) {
-  Json answer = {{"found", json.has_value()}};
-  if (json) answer[key] = std::move(*json);
-  return answer;
-}
+// Every answer has either `row`, null when there is no such thing, or `rows`.
+Json row_answer(Json row) { return Json{{"row", std::move(row)}}; }
+Json rows_answer(Json rows) { return Json{{"rows", std::move(rows)}}; }
 
 // Resident memory of this process in bytes; 0 where /proc does not tell.
 std::uint64_t resident_bytes() {
@@ -156,8 +154,10 @@ Expected<Json> Queries::Impl::answer(const Json& json) {
       // Read before the answer is: what the answer shows is at least this fresh.
       const std::uint64_t applied = sources.models.applied().value();
       auto answered = (this->*kind.answerer)(request);
-      if (answered && !answered->contains("as_of")) (*answered)["as_of"] = applied;
-      return answered;
+      if (!answered) return answered;
+      Json whole = {{"query", *wanted}, {"as_of", applied}};
+      whole.update(*answered);
+      return whole;
     }
     all += (all.empty() ? "" : ", ") + std::string(kind.name);
   }
@@ -181,36 +181,34 @@ Expected<std::optional<Position>> Queries::Impl::as_of(const Request& request) c
 Expected<Json> Queries::Impl::entity_as_of(EntityKind kind, const std::string& id, Position position) {
   const auto state = sources.models.state_as_of(kind, id, position);
   if (!state) return std::unexpected(state.error());
-  const std::string id_field = std::string(eventlog::name(kind)) + "_id";
-  if (!*state) return Json{{"as_of", position.value()}, {"found", false}};
-  Json entity = {{id_field, id}};
-  entity.update(to_json((*state)->state));
-  return Json{{"as_of", (*state)->as_of.value()},
-              {"found", true},
-              {std::string(eventlog::name(kind)), std::move(entity)},
-              {"events_folded", (*state)->events_folded}};
+  if (!*state) {
+    return Json{{"as_of", std::min(position, sources.models.applied()).value()}, {"row", nullptr}};
+  }
+  Json row = {{std::string(eventlog::name(kind)) + "_id", id}};
+  row.update(to_json((*state)->state));
+  return Json{{"as_of", (*state)->as_of.value()}, {"row", std::move(row)}};
 }
 
 Expected<Json> Queries::Impl::customer(const Request& request) {
-  const auto id = request.text("id");
+  const auto id = request.text("customer_id");
   if (!id) return std::unexpected(id.error());
   const auto position = as_of(request);
   if (!position) return std::unexpected(position.error());
   if (*position) return entity_as_of(EntityKind::customer, *id, **position);
   const auto profile = sources.models.customer(*id);
   if (!profile) return std::unexpected(profile.error());
-  return found_json("customer", *profile ? std::optional(to_json(**profile)) : std::nullopt);
+  return row_answer(*profile ? to_json(**profile) : Json(nullptr));
 }
 
 Expected<Json> Queries::Impl::merchant(const Request& request) {
-  const auto id = request.text("id");
+  const auto id = request.text("merchant_id");
   if (!id) return std::unexpected(id.error());
   const auto position = as_of(request);
   if (!position) return std::unexpected(position.error());
   if (*position) return entity_as_of(EntityKind::merchant, *id, **position);
   const auto risk = sources.models.merchant(*id);
   if (!risk) return std::unexpected(risk.error());
-  return found_json("merchant", *risk ? std::optional(to_json(**risk)) : std::nullopt);
+  return row_answer(*risk ? to_json(**risk) : Json(nullptr));
 }
 
 Expected<Json> Queries::Impl::aggregates(const Request& request) {
@@ -240,14 +238,14 @@ Expected<Json> Queries::Impl::aggregates(const Request& request) {
   if (!rows) return std::unexpected(rows.error());
   Json json = Json::array();
   for (const AggregateRow& row : *rows) json.push_back(to_json(row, query.granularity, query.dimension));
-  return Json{{"granularity", name(query.granularity)}, {"dimension", name(query.dimension)}, {"rows", std::move(json)}};
+  return rows_answer(std::move(json));
 }
 
 Expected<Json> Queries::Impl::alerts(const Request& request) {
   AlertQuery query;
   const auto rule = request.optional_text("rule");
   if (!rule) return std::unexpected(rule.error());
-  const auto customer_id = request.optional_text("customer");
+  const auto customer_id = request.optional_text("customer_id");
   if (!customer_id) return std::unexpected(customer_id.error());
   const auto severity_text = request.optional_text("severity");
   if (!severity_text) return std::unexpected(severity_text.error());
@@ -264,13 +262,13 @@ Expected<Json> Queries::Impl::alerts(const Request& request) {
   query.limit = *limit;
   const auto found = sources.models.alerts(query);
   if (!found) return std::unexpected(found.error());
-  return Json{{"alerts", rows_json(*found)}};
+  return rows_answer(rows_json(*found));
 }
 
 Expected<Json> Queries::Impl::rules(const Request&) {
   const auto statistics = sources.models.rule_statistics();
   if (!statistics) return std::unexpected(statistics.error());
-  return Json{{"rules", rows_json(*statistics)}};
+  return rows_answer(rows_json(*statistics));
 }
 
 Expected<Json> Queries::Impl::quarantine(const Request& request) {
@@ -286,13 +284,13 @@ Expected<Json> Queries::Impl::quarantine(const Request& request) {
   query.limit = *limit;
   const auto found = sources.models.quarantine(query);
   if (!found) return std::unexpected(found.error());
-  return Json{{"quarantine", rows_json(*found)}};
+  return rows_answer(rows_json(*found));
 }
 
 Expected<Json> Queries::Impl::data_quality(const Request&) {
   const auto counts = sources.models.data_quality();
   if (!counts) return std::unexpected(counts.error());
-  return Json{{"counts", rows_json(*counts)}};
+  return rows_answer(rows_json(*counts));
 }
 
 Expected<Json> Queries::Impl::status(const Request&) {
@@ -303,18 +301,16 @@ Expected<Json> Queries::Impl::status(const Request&) {
                {"models", rows_json(sources.models.status())},
                {"resident_bytes", resident_bytes()}};
   if (sources.service) json["service"] = to_json(sources.service());
-  return json;
+  return row_answer(std::move(json));
 }
 
 Expected<Json> Queries::Impl::transaction(const Request& request) {
-  const auto id = request.text("id");
+  const auto id = request.text("transaction_id");
   if (!id) return std::unexpected(id.error());
   const std::uint64_t durable = sources.log.durable().value();
   auto explained = explain(sources.log, activations, *id);
   if (!explained) return std::unexpected(explained.error());
-  Json json = {{"as_of", durable}, {"found", explained->has_value()}};
-  if (*explained) json.update(**explained);
-  return json;
+  return Json{{"as_of", durable}, {"row", *explained ? std::move(**explained) : Json(nullptr)}};
 }
 
 namespace {

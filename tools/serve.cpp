@@ -1,0 +1,168 @@
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <optional>
+
+#include "api/server.h"
+#include "commands/engine.h"
+#include "eventlog/storage/posix_environment.h"
+#include "projections/read_models.h"
+#include "tools/data_directory.h"
+#include "tools/progress.h"
+#include "tools/stop_signal.h"
+#include "tools/subcommand.h"
+
+namespace vigil::tools {
+namespace {
+
+using eventlog::ErrorKind;
+using eventlog::Expected;
+using eventlog::fail;
+
+struct ServeOptions {
+  std::string data;
+  std::string bind = "tcp://127.0.0.1:7701";
+  std::string publish = "tcp://127.0.0.1:7702";
+  std::string features, rules, policy;
+  std::uint64_t segment_mib = 256;
+  std::size_t queue = 16'384;
+};
+
+struct Texts {
+  std::optional<std::string> features, rules, policy;
+};
+
+Expected<void> read_if_given(const std::string& file, std::optional<std::string>& text) {
+  if (file.empty()) return {};
+  auto read = read_text_file(file);
+  if (!read) return std::unexpected(read.error());
+  text = std::move(*read);
+  return {};
+}
+
+Expected<Texts> read_texts(const ServeOptions& options) {
+  Texts texts;
+  for (auto [file, text] : {std::pair(&options.features, &texts.features), std::pair(&options.rules, &texts.rules),
+                            std::pair(&options.policy, &texts.policy)}) {
+    if (auto read = read_if_given(*file, *text); !read) return std::unexpected(read.error());
+  }
+  return texts;
+}
+
+Expected<commands::EngineOptions> engine_options(const ServeOptions& options, const Texts& texts, Progress& progress) {
+  commands::EngineOptions engine;
+  engine.log.segment_bytes = options.segment_mib << 20;
+  if (texts.features) engine.features_toml = *texts.features, engine.features_file = options.features;
+  if (texts.rules) engine.rules_toml = *texts.rules, engine.rules_file = options.rules;
+  if (texts.policy) {
+    auto policy = commands::Policy::parse(*texts.policy, options.policy);
+    if (!policy) return std::unexpected(policy.error());
+    engine.policy = *policy;
+  }
+  engine.on_replay = [&progress](std::uint64_t done, std::uint64_t total) { progress.update(done, done, total); };
+  return engine;
+}
+
+// What was given replaces what the log has in force; what is equal changes nothing.
+Expected<void> activate(commands::Engine& engine, const ServeOptions& options, const Texts& texts) {
+  std::vector<commands::Command> wanted;
+  if (texts.policy) wanted.push_back({commands::UpdatePolicy{*texts.policy, options.policy}, {}, "serve"});
+  if (texts.features) wanted.push_back({commands::ActivateFeatures{*texts.features, options.features}, {}, "serve"});
+  if (texts.rules) wanted.push_back({commands::ActivateRules{*texts.rules, options.rules}, {}, "serve"});
+  std::vector<commands::Reply> replies;
+  for (const commands::Command& command : wanted) {
+    const auto taken = engine.submit({&command, 1}, replies);
+    if (!taken) return std::unexpected(taken.error());
+    for (const commands::Reply& reply : replies) {
+      if (reply.status == commands::ReplyStatus::applied || reply.status == commands::ReplyStatus::unchanged) continue;
+      return fail(ErrorKind::invalid, reply.reasons.empty() ? "could not be activated" : reply.reasons.front().text);
+    }
+    if (auto settled = engine.settle(); !settled) return std::unexpected(settled.error());
+  }
+  return {};
+}
+
+Expected<std::unique_ptr<commands::Engine>> open_engine(eventlog::Environment& environment,
+                                                        const ServeOptions& options) {
+  const auto texts = read_texts(options);
+  if (!texts) return std::unexpected(texts.error());
+  Progress progress("replaying", "events");
+  const auto how = engine_options(options, *texts, progress);
+  if (!how) return std::unexpected(how.error());
+  auto engine = commands::Engine::open(environment, options.data, *how);
+  if (!engine) return engine;
+  progress.finish();
+  const eventlog::RecoveryReport& recovery = (*engine)->log().recovery();
+  if (!recovery.text.empty()) spdlog::warn("{}", recovery.text);
+  if (auto done = activate(**engine, options, *texts); !done) return std::unexpected(done.error());
+  return engine;
+}
+
+void say_ready(const api::Server& server, const ServeOptions& options, const commands::Engine& engine) {
+  std::printf("ready: commands and queries on %s", server.commands_endpoint().c_str());
+  if (!server.events_endpoint().empty()) std::printf(", live events on %s", server.events_endpoint().c_str());
+  std::printf("\n");
+  std::fflush(stdout);
+  spdlog::info("serving {} with {} features and {} rules", options.data, engine.catalogue().size(),
+               engine.rule_set().rules().size());
+}
+
+Expected<void> serve_until_stopped(const ServeOptions& options, StopSignal& signal) {
+  eventlog::PosixEnvironment environment;
+  auto engine = open_engine(environment, options);
+  if (!engine) return std::unexpected(engine.error());
+  auto models = projections::ReadModels::open(models_directory(options.data), (*engine)->log());
+  if (!models) return std::unexpected(models.error());
+  api::ServerOptions how;
+  how.commands_endpoint = options.bind;
+  how.events_endpoint = options.publish;
+  how.limits.pending_replies_max = options.queue;
+  {
+    auto server = api::Server::open(**engine, **models, how);
+    if (!server) return std::unexpected(server.error());
+    signal.on_stop([&server] { (*server)->stop(); });
+    say_ready(**server, options, **engine);
+    const auto served = (*server)->run();
+    // A second signal still ends the process, so that nothing has to be waited for below.
+    signal.on_stop([] {});
+    if (!served) return served;
+  }
+  spdlog::info("stopping: all that was accepted is answered");
+  if (auto closed = (*models)->close(); !closed) return closed;
+  return (*engine)->close();
+}
+
+int serve(const ServeOptions& options) {
+  spdlog::set_default_logger(spdlog::stderr_color_mt("vigil"));
+  StopSignal signal;
+  const auto served = serve_until_stopped(options, signal);
+  return served ? kDone : print_error(served.error());
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<ServeOptions>();
+  CLI::App* command = app.add_subcommand("serve", "decide what arrives over ZeroMQ, answer queries, publish events");
+  command->add_option("--data", options->data, "data directory; created when missing")->required();
+  command->add_option("--bind", options->bind, "endpoint for commands and queries; port * chooses one")
+      ->capture_default_str();
+  command->add_option("--publish", options->publish, "endpoint for live events; \"\" publishes none")
+      ->capture_default_str();
+  command->add_option("--features", options->features, "feature catalogue to put in force (TOML)");
+  command->add_option("--rules", options->rules, "rule set to put in force (TOML)");
+  command->add_option("--policy", options->policy, "validation policy to put in force (TOML)");
+  command->add_option("--segment-mib", options->segment_mib, "size of new log segments")
+      ->check(CLI::Range(4, 65'536))
+      ->capture_default_str();
+  command->add_option("--queue", options->queue, "messages that may wait for the disk; more are answered busy")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  example(*command, "build/vigil serve --data " + std::string(kExampleData));
+  command->callback([options, &exit_code] { exit_code = serve(*options); });
+}
+
+}  // namespace vigil::tools
