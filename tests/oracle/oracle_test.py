@@ -94,7 +94,7 @@ def check_daily_stats(data):
     rows = iter(open_csv(datasets.HANDBOOK_DAILY_STATS))
     names = next(rows)
     expected = {int(row[0]): dict(zip(names, map(int, row))) for row in rows}
-    answer = vigil_json("query", "aggregates", "--data", data, "--by", "day")
+    answer = vigil_json("query", "aggregates", "--data", data, "--granularity", "day")
     frauds, days = known_frauds(), 0
     for row in answer["rows"]:
         day = (datetime.fromisoformat(row["bucket"].replace("Z", "+00:00")) - HANDBOOK_EPOCH).days

@@ -19,23 +19,32 @@ BAD_FIELDS = [
     ({"event_time": None}, "missing_field"),
     ({"amount": None}, "missing_field"),
     ({"currency": None}, "missing_field"),
+    ({"customer_id": ""}, "empty_field"),
     ({"customer_id": 7}, "wrong_type"),
     ({"amount": True}, "wrong_type"),
-    ({"latitude": "48", "longitude": 8}, "wrong_type"),
+    ({"latitude": [48], "longitude": 8}, "wrong_type"),
     ({"customer_id": "c" * 65}, "too_long"),
     ({"category": "x" * 33}, "too_long"),
-    ({"amount": "0.00"}, "amount_too_small"),
-    ({"amount": "-1.00"}, "amount_too_small"),
-    ({"amount": "100000000000.00"}, "amount_too_large"),
-    ({"amount": "1.234"}, "bad_amount"),
-    ({"amount": "one"}, "bad_amount"),
-    ({"currency": "XXQ"}, "unknown_currency"),
-    ({"country": "QQ"}, "unknown_country"),
-    ({"status": "LOST"}, "unknown_status"),
+    ({"merchant_id": "m\n1"}, "bad_characters"),
+    ({"version": 0}, "bad_version"),
+    ({"version": 2}, "unknown_transaction"),
     ({"event_time": "yesterday"}, "bad_time"),
-    ({"event_time": iso(NOW - timedelta(days=8))}, "too_old"),
-    ({"event_time": iso(NOW + timedelta(hours=1))}, "in_the_future"),
+    ({"event_time": iso(NOW - timedelta(days=8))}, "event_time_too_old"),
+    ({"event_time": iso(NOW + timedelta(hours=1))}, "event_time_in_future"),
+    ({"amount": "one"}, "bad_amount"),
+    ({"amount": "1.234"}, "bad_amount"),
+    ({"amount_minor": 5}, "bad_amount"),
+    ({"amount": "0.00"}, "amount_below_minimum"),
+    ({"amount": "-1.00"}, "amount_below_minimum"),
+    ({"amount": "100000000000.00"}, "amount_above_maximum"),
+    ({"currency": "XXQ"}, "unknown_currency"),
+    ({"currency": "JPY", "amount": "5"}, "no_rate"),
+    ({"country": "QQ"}, "unknown_country"),
+    ({"card_country": "Germany"}, "unknown_country"),
+    ({"status": "LOST"}, "unknown_status"),
     ({"latitude": 91, "longitude": 8}, "bad_place"),
+    ({"latitude": 48}, "bad_place"),
+    ({"note": "x" * 5000}, "extra_too_large"),
 ]
 
 
@@ -91,7 +100,7 @@ class BadInput(SystemTest):
 
     def test_duplicate_keys_are_refused_not_guessed(self):
         text = json.dumps({"op": "submit", "id": 4, "transaction": GOOD})
-        self.one_bad_message(text.replace('"amount": ', '"amount": "1.00", "amount": ').encode(), "duplicate_key")
+        self.one_bad_message(text.replace('"amount": ', '"amount": "1.00", "amount": ').encode(), "duplicate_field")
         self.assertEqual(1, len(self.quarantined()))
 
     def test_invalid_utf8_is_quarantined(self):
