@@ -113,7 +113,9 @@ void WriteState::apply(const eventlog::TransactionDecided& event, Address addres
   decision_->apply(event, address);
   const eventlog::Transaction& transaction = event.transaction;
   transactions_.insert(eventlog::transaction_key(transaction.id), address, transaction.event_time);
-  transactions_.expire(eventlog::EventTime{decision_->stream_time().value() - policy_.horizon_us});
+  // Stream time may run ahead of the wall clock by the allowed skew; whatever either clock still accepts is kept.
+  const std::int64_t reach_us = policy_.horizon_us + policy_.future_skew_us;
+  transactions_.expire(eventlog::EventTime{decision_->stream_time().value() - reach_us});
 }
 
 void WriteState::apply(const eventlog::TransactionQuarantined& event, Address address) {

@@ -162,6 +162,31 @@ TEST_F(EngineTest, ARepeatIsKnownAfterARestartAndBeyondTheHorizon) {
   EXPECT_EQ(submit(transaction("t0")).status, ReplyStatus::quarantined);
 }
 
+TEST_F(EngineTest, ARepeatAtTheEdgeOfTheHorizonIsKnownWhenStreamTimeRunsAhead) {
+  options_.policy = {};
+  std::filesystem::remove_all(directory_);
+  open();
+  constexpr std::int64_t kHourUs = 3600 * kSecondUs;
+  constexpr std::int64_t kMinuteUs = 60 * kSecondUs;
+  const std::int64_t now_us = environment_.now().value();
+  // Wall and stream clock must lie on both sides of a full hour for an id's hour to have ended for one of them:
+  // a skew of two hours makes sure of it.
+  ASSERT_EQ(run(UpdatePolicy{"future_skew = \"2h\"\n", "p.toml"}).status, ReplyStatus::applied);
+  auto edge = transaction("edge");
+  edge.event_time = EventTime{now_us - options_.policy.horizon_us + 10 * kMinuteUs};
+  const Reply first = submit(edge);
+  ASSERT_EQ(first.status, ReplyStatus::decided);
+  for (int i = 0; i < 20; ++i) {
+    const std::string id = "ahead" + std::to_string(i);
+    auto ahead = transaction(id);
+    ahead.event_time = EventTime{now_us + 2 * kHourUs - kMinuteUs};
+    ASSERT_EQ(submit(ahead).status, ReplyStatus::decided);
+  }
+  const Reply again = submit(edge);
+  EXPECT_TRUE(again.repeat);
+  EXPECT_EQ(again.position, first.position);
+}
+
 TEST_F(EngineTest, RulesDecideAndAlertsCoolDown) {
   submit(transaction("t1", 0));
   submit(transaction("t2", 1));
@@ -340,7 +365,8 @@ TEST_F(EngineTest, TooSmallSegmentsAndBadTextsAreErrorsAtOpen) {
   options.log.segment_bytes = 1 << 20;
   EXPECT_EQ(Engine::open(environment_, directory_, options).error().kind, eventlog::ErrorKind::invalid);
   options = options_;
-  options.rules_toml = "[[rule]]\nid = \"x\"\nwhen = \"no_such_feature > 1\"\n";
+  options.rules_toml =
+      "[[rule]]\nid = \"x\"\nwhen = \"no_such_feature > 1\"\noutcome = \"review\"\ndescription = \"d\"\n";
   options.rules_file = "my.toml";
   const auto fresh = directory_ / "fresh";
   const auto opened = Engine::open(environment_, fresh, options);
