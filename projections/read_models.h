@@ -21,6 +21,7 @@ const std::vector<std::string>& model_names();
 struct ReadModelsOptions {
   std::chrono::milliseconds flush_age{1000};       // an event is in LMDB at the latest this long after its fold
   std::uint64_t overlay_bytes_max = 64ull << 20;   // per model; folded and not yet evicted
+  std::uint64_t states_bytes_max = 512ull << 20;   // of `snapshots`: entity states that need not be restored
   std::uint64_t map_bytes_initial = 1ull << 30;    // address space per model; grows by doubling
   std::function<std::chrono::steady_clock::time_point()> clock;  // default steady_clock::now
   std::string boot_id;                             // default the machine's
@@ -38,7 +39,7 @@ struct ModelStatus {
   std::string reason;    // why it is parked or rebuilding (names the position), else ""
 };
 
-// Thread-safe. Opened by open(), it folds the log with one thread per model and its queries are as fresh as
+// Thread-safe but for close(). Opened by open(), it folds the log with one thread per model and its queries are as fresh as
 // applied(); opened read-only, queries see each model's checkpoint. An answer about something unknown is
 // empty, never an error; errors are `io` and `damaged`.
 class ReadModels {
@@ -56,7 +57,7 @@ class ReadModels {
                                                               const eventlog::LogSource* log = nullptr);
   virtual ~ReadModels() = default;  // closes
 
-  // Commits what is folded, syncs, stops the threads. Queries are refused afterwards.
+  // Commits what is folded, syncs, stops the threads. No other call may be under way; later queries are refused.
   virtual Expected<void> close() = 0;
   // Folds up to what is durable now and commits it, so that checkpoints and digests stand there.
   virtual Expected<void> flush() = 0;

@@ -1,0 +1,56 @@
+#include "projections/digest.h"
+
+#include <sodium/crypto_shorthash_siphash24.h>
+
+#include <array>
+#include <cstring>
+#include <string>
+
+namespace vigil::projections {
+namespace {
+
+// Stored: never change. The key need not be secret: digests compare copies of our own work.
+constexpr unsigned char kKey[crypto_shorthash_siphashx24_KEYBYTES] = {'v', 'i', 'g', 'i', 'l', ' ', 'm', 'o',
+                                                                     'd', 'e', 'l', ' ', 'v', '1', 0,   0};
+
+// Each part is preceded by its length, so that no two different entries spell the same bytes.
+char* put(char* out, std::string_view part) {
+  const auto size = static_cast<std::uint32_t>(part.size());
+  std::memcpy(out, &size, sizeof size);
+  if (size != 0) std::memcpy(out + sizeof size, part.data(), size);
+  return out + sizeof size + size;
+}
+
+}  // namespace
+
+void Digest::toggle(std::string_view database, std::string_view key, std::string_view value) {
+  const std::size_t bytes = database.size() + key.size() + value.size() + 3 * sizeof(std::uint32_t);
+  std::array<char, 1024> small;
+  std::string large;
+  char* begin = small.data();
+  if (bytes > small.size()) {
+    large.resize(bytes);
+    begin = large.data();
+  }
+  put(put(put(begin, database), key), value);
+  std::array<std::uint64_t, 2> hash;
+  static_assert(sizeof hash == crypto_shorthash_siphashx24_BYTES);
+  crypto_shorthash_siphashx24(reinterpret_cast<unsigned char*>(hash.data()),
+                              reinterpret_cast<const unsigned char*>(begin), bytes, kKey);
+  words[0] ^= hash[0];
+  words[1] ^= hash[1];
+}
+
+std::string Digest::hex() const {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (std::uint64_t word : words) {
+    for (int byte = 0; byte < 8; ++byte, word >>= 8) {
+      text += kDigits[word >> 4 & 15];
+      text += kDigits[word & 15];
+    }
+  }
+  return text;
+}
+
+}  // namespace vigil::projections

@@ -1,0 +1,237 @@
+#include "projections/hosted_model.h"
+
+#include "projections/aggregates.h"
+#include "projections/alerts.h"
+#include "projections/customer_profile.h"
+#include "projections/data_quality.h"
+#include "projections/merchant_risk.h"
+#include "projections/quarantine.h"
+#include "projections/snapshots.h"
+
+namespace vigil::projections {
+namespace {
+
+using eventlog::ErrorKind;
+using eventlog::fail;
+
+template <class Model>
+std::unique_ptr<Projection> make(const eventlog::LogSource* log) {
+  return std::make_unique<Model>(log);
+}
+
+struct KnownModel {
+  std::string_view name;
+  std::unique_ptr<Projection> (*make)(const eventlog::LogSource*);
+};
+constexpr KnownModel kModels[] = {
+    {"customer_profile", make<CustomerProfileModel>}, {"merchant_risk", make<MerchantRiskModel>},
+    {"aggregates", make<AggregatesModel>},            {"snapshots", make<SnapshotsModel>},
+    {"alerts", make<AlertsModel>},                    {"quarantine", make<QuarantineModel>},
+    {"data_quality", make<DataQualityModel>},
+};
+
+// Whether a store that cannot be opened for this reason may be thrown away and made anew from the log.
+bool replaceable(const Error& error) {
+  return error.kind == ErrorKind::damaged || error.kind == ErrorKind::unsupported_version ||
+         error.kind == ErrorKind::invalid;
+}
+
+}  // namespace
+
+const std::vector<std::string>& model_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const KnownModel& model : kModels) all.emplace_back(model.name);
+    return all;
+  }();
+  return names;
+}
+
+std::unique_ptr<Projection> make_projection(std::string_view name, const eventlog::LogSource* log) {
+  for (const KnownModel& model : kModels) {
+    if (model.name == name) return model.make(log);
+  }
+  return nullptr;
+}
+
+HostedModel::HostedModel(const std::filesystem::path& models, std::string_view name,
+                         std::unique_ptr<Projection> projection)
+    : name_(name), generations_(models, name), projection_(std::move(projection)) {}
+
+StoreOptions HostedModel::store_options(const std::string& log_id) const {
+  return {projection_->databases(), options_.map_bytes_initial, projection_->schema_hash(), log_id};
+}
+
+Expected<void> HostedModel::adopt(std::unique_ptr<Store> store, std::uint64_t generation) {
+  auto meta = store->meta();
+  if (!meta) return std::unexpected(meta.error());
+  store_ = std::move(store);
+  generation_ = generation;
+  meta_ = *meta;
+  checkpoint_ = meta->checkpoint.value();
+  applied_ = meta->checkpoint.value();
+  projection_->loader().attach(*store_, meta->checkpoint == Position{});
+  return {};
+}
+
+Expected<void> HostedModel::open_new(const eventlog::LogSource& log) {
+  auto generation = generations_.begin_next();
+  if (!generation) return std::unexpected(generation.error());
+  auto store = Store::open(generations_.path(*generation), store_options(log.id()), options_.boot_id);
+  if (!store) return std::unexpected(store.error());
+  rebuild_until_ = options_.rebuild_until.value_or(log.durable().value());
+  state_ = ModelState::rebuilding;
+  return adopt(std::move(*store), *generation);
+}
+
+Expected<void> HostedModel::open_current(const eventlog::LogSource& log) {
+  auto generation = generations_.current();
+  if (!generation) return std::unexpected(generation.error());
+  if (!*generation) {
+    reason_ = "new";
+    return open_new(log);
+  }
+  auto store = Store::open(generations_.path(**generation), store_options(log.id()), options_.boot_id);
+  if (!store && !replaceable(store.error())) return std::unexpected(store.error());
+  if (!store) {
+    reason_ = store.error().text;
+    return open_new(log);
+  }
+  if (auto adopted = adopt(std::move(*store), **generation); !adopted) return adopted;
+  if (applied() <= log.durable()) return {};
+  return fail(ErrorKind::damaged,
+              generations_.directory().string() + ": folded up to position " + std::to_string(applied().value()) +
+                  ", but the log ends at " + std::to_string(log.durable().value()) +
+                  ": acknowledged events are missing from the log; restore it with `vigil restore`");
+}
+
+Expected<std::unique_ptr<HostedModel>> HostedModel::open(const std::filesystem::path& models, std::string_view name,
+                                                         const eventlog::LogSource& log,
+                                                         const HostOptions& options) {
+  std::unique_ptr<HostedModel> model(new HostedModel(models, name, make_projection(name, &log)));
+  model->options_ = options;
+  if (auto opened = model->open_current(log); !opened) return std::unexpected(opened.error());
+  return model;
+}
+
+Expected<std::unique_ptr<HostedModel>> HostedModel::open_next(const std::filesystem::path& models,
+                                                              std::string_view name, const eventlog::LogSource& log,
+                                                              const HostOptions& options) {
+  std::unique_ptr<HostedModel> model(new HostedModel(models, name, make_projection(name, &log)));
+  model->options_ = options;
+  if (auto opened = model->open_new(log); !opened) return std::unexpected(opened.error());
+  return model;
+}
+
+Expected<std::unique_ptr<HostedModel>> HostedModel::open_read_only(const std::filesystem::path& models,
+                                                                   std::string_view name,
+                                                                   const eventlog::LogSource* log) {
+  std::unique_ptr<HostedModel> model(new HostedModel(models, name, make_projection(name, log)));
+  model->read_only_ = true;
+  auto generation = model->generations_.current();
+  if (!generation) return std::unexpected(generation.error());
+  if (!*generation) {
+    return fail(ErrorKind::not_found, model->generations_.directory().string() +
+                                          ": no such read model yet; `vigil rebuild` makes it from the log");
+  }
+  auto store = Store::open_read_only(model->generations_.path(**generation),
+                                     model->store_options(log == nullptr ? "" : log->id()));
+  if (!store) return std::unexpected(store.error());
+  if (auto adopted = model->adopt(std::move(*store), **generation); !adopted) {
+    return std::unexpected(adopted.error());
+  }
+  return model;
+}
+
+void HostedModel::apply(const Event& event) {
+  if (event.position() != next(applied())) return;  // folded already, or parked before it
+  projection_->apply(event);
+  applied_.store(event.position().value(), std::memory_order_release);
+}
+
+void HostedModel::park(const Error& reason) {
+  if (parked()) return;
+  const Position at = next(applied());
+  if (!projection_->loader().failure()) (void)flush();  // what stands before the event is sound
+  if (parked()) return;
+  {
+    const std::scoped_lock held(status_guard_);
+    reason_ = "parked before position " + std::to_string(at.value()) + ": " + reason.text;
+  }
+  state_ = ModelState::parked;
+  const auto held = lock();
+  projection_->loader().release();
+  projection_->loader().forget_failure();
+  projection_->drop();
+  applied_ = checkpoint_.load();
+}
+
+void HostedModel::after_batch() {
+  if (parked()) return;
+  if (const auto& failure = projection_->loader().failure()) return park(*failure);
+  if (projection_->bytes() > options_.overlay_bytes_max && !flush()) return;
+  if (projection_->bytes() > options_.overlay_bytes_max) {
+    const auto held = lock();
+    projection_->drop();
+  }
+  if (state_ == ModelState::rebuilding && applied_ >= rebuild_until_) {
+    if (auto promoted = promote(); !promoted) park(promoted.error());
+  }
+}
+
+Expected<void> HostedModel::flush() {
+  if (parked() || (!dirty() && meta_.schema_hash != 0)) return {};  // a new store gets its meta record
+  {
+    const auto held = lock();
+    projection_->settle();
+    projection_->loader().release();
+  }
+  // Settling may have looked values up.
+  std::optional<Error> failure = projection_->loader().failure();
+  if (!failure) {
+    auto written = store_->write(applied(), [&](WriteTransaction& out) { projection_->write(out); });
+    if (!written) failure = written.error();
+  }
+  if (failure) {
+    projection_->loader().fail(*failure);  // so that park() does not try to commit
+    park(*failure);
+    return std::unexpected(*failure);
+  }
+  {
+    const auto held = lock();
+    projection_->committed();
+  }
+  auto meta = store_->meta();
+  if (!meta) return std::unexpected(meta.error());
+  const std::scoped_lock held(status_guard_);
+  meta_ = *meta;
+  checkpoint_ = meta_.checkpoint.value();
+  return {};
+}
+
+Expected<void> HostedModel::sync() {
+  if (auto flushed = flush(); !flushed) return flushed;
+  return store_->sync();
+}
+
+Expected<void> HostedModel::promote() {
+  if (auto synced = sync(); !synced) return synced;
+  if (parked()) return {};
+  if (auto promoted = generations_.promote(generation_); !promoted) return promoted;
+  const std::scoped_lock held(status_guard_);
+  reason_.clear();
+  state_ = ModelState::following;
+  return {};
+}
+
+ModelStatus HostedModel::status() const {
+  if (read_only_) {
+    if (auto meta = store_->meta()) {
+      return {name_, ModelState::following, meta->checkpoint, meta->checkpoint, meta->digest.hex(), ""};
+    }
+  }
+  const std::scoped_lock held(status_guard_);
+  return {name_, state_, applied(), meta_.checkpoint, meta_.digest.hex(), reason_};
+}
+
+}  // namespace vigil::projections

@@ -1,0 +1,220 @@
+#include "projections/read_models.h"
+
+#include <algorithm>
+
+#include "projections/aggregates.h"
+#include "projections/alerts.h"
+#include "projections/customer_profile.h"
+#include "projections/data_quality.h"
+#include "projections/durable_file.h"
+#include "projections/merchant_risk.h"
+#include "projections/quarantine.h"
+#include "projections/runner.h"
+#include "projections/snapshots.h"
+
+namespace vigil::projections {
+namespace {
+
+using eventlog::ErrorKind;
+using eventlog::fail;
+
+// The queries, whoever holds the models.
+class AnsweringModels : public ReadModels {
+ public:
+  explicit AnsweringModels(const eventlog::LogSource* log) : log_(log) {}
+
+  Expected<std::optional<CustomerProfile>> customer(std::string_view id) const override {
+    return ask<CustomerProfileModel>("customer_profile",
+                                     [&](auto& model, auto& view) { return model.customer(view, id); });
+  }
+  Expected<std::optional<MerchantRisk>> merchant(std::string_view id) const override {
+    return ask<MerchantRiskModel>("merchant_risk", [&](auto& model, auto& view) { return model.merchant(view, id); });
+  }
+  Expected<std::vector<AggregateRow>> aggregates(const AggregateQuery& query) const override {
+    return ask<AggregatesModel>("aggregates", [&](auto& model, auto& view) { return model.rows(view, query); });
+  }
+  Expected<std::vector<Alert>> alerts(const AlertQuery& query) const override {
+    return ask<AlertsModel>("alerts", [&](auto& model, auto& view) { return model.alerts(view, query); });
+  }
+  Expected<std::vector<RuleStatistics>> rule_statistics() const override {
+    return ask<AlertsModel>("alerts", [&](auto& model, auto& view) { return model.rule_statistics(view); });
+  }
+  Expected<std::vector<Quarantined>> quarantine(const QuarantineQuery& query) const override {
+    return ask<QuarantineModel>("quarantine", [&](auto& model, auto& view) { return model.quarantine(view, query); });
+  }
+  Expected<std::vector<QualityCount>> data_quality() const override {
+    return ask<DataQualityModel>("data_quality", [&](auto& model, auto& view) { return model.counts(view); });
+  }
+  Expected<std::optional<StateAsOf>> state_as_of(EntityKind kind, std::string_view id,
+                                                 Position position) const override;
+
+ protected:
+  virtual const HostedModel* model(std::string_view name) const = 0;  // null once closed
+
+ private:
+  template <class P, class Ask>
+  auto ask(std::string_view name, Ask question) const
+      -> decltype(question(std::declval<const P&>(), std::declval<const ReadTransaction&>())) {
+    const HostedModel* asked = model(name);
+    if (asked == nullptr) return fail(ErrorKind::invalid, "the read models are closed");
+    return asked->read<P>(question);
+  }
+  Expected<Position> newest(EntityKind kind, std::string_view id) const;
+
+  const eventlog::LogSource* log_;
+};
+
+Expected<Position> AnsweringModels::newest(EntityKind kind, std::string_view id) const {
+  if (kind == EntityKind::merchant) {
+    return ask<MerchantRiskModel>("merchant_risk",
+                                  [&](auto& model, auto& view) { return model.newest_of_merchant(view, id); });
+  }
+  return ask<CustomerProfileModel>("customer_profile", [&](auto& model, auto& view) {
+    return kind == EntityKind::customer ? model.newest_of_customer(view, id) : model.newest_of_device(view, id);
+  });
+}
+
+Expected<std::optional<StateAsOf>> AnsweringModels::state_as_of(EntityKind kind, std::string_view id,
+                                                                Position position) const {
+  if (log_ == nullptr) return fail(ErrorKind::invalid, "the past can only be asked with the log at hand");
+  if (id.empty() || id.size() > eventlog::kIdBytesMax) return std::optional<StateAsOf>{};
+  position = std::min(position, applied());
+  if (position == Position{}) return std::optional<StateAsOf>{};
+  auto head = newest(kind, id);
+  if (!head) return std::unexpected(head.error());
+  if (*head == Position{}) return std::optional<StateAsOf>{};
+  return ask<SnapshotsModel>("snapshots", [&](auto& model, auto& view) {
+    return model.state_as_of(view, kind, id, *head, position);
+  });
+}
+
+class LiveReadModels final : public AnsweringModels {
+ public:
+  LiveReadModels(const eventlog::LogSource& log, DirectoryLock lock) : AnsweringModels(&log), lock_(std::move(lock)) {}
+  ~LiveReadModels() override { (void)close(); }
+
+  void add(std::unique_ptr<Runner> runner) { runners_.push_back(std::move(runner)); }
+
+  Expected<void> close() override {
+    Expected<void> result;
+    for (const auto& runner : runners_) {
+      auto stopped = runner->stop();
+      if (!stopped && result) result = stopped;
+    }
+    runners_.clear();
+    return result;
+  }
+  Expected<void> flush() override {
+    Expected<void> result;
+    for (const auto& runner : runners_) {
+      auto flushed = runner->flush();
+      if (!flushed && result) result = flushed;
+    }
+    return result;
+  }
+  std::vector<ModelStatus> status() const override {
+    std::vector<ModelStatus> all;
+    for (const auto& runner : runners_) all.push_back(runner->model().status());
+    return all;
+  }
+  Position applied() const override {
+    std::optional<Position> lowest;
+    for (const auto& runner : runners_) {
+      if (runner->model().parked()) continue;
+      lowest = std::min(lowest.value_or(runner->model().applied()), runner->model().applied());
+    }
+    return lowest.value_or(Position{});
+  }
+  bool wait_for(Position position, std::chrono::milliseconds timeout) const override {
+    const auto deadline = std::chrono::steady_clock::now() + timeout;
+    for (const auto& runner : runners_) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+      if (!runner->wait_for(position, std::max(left, std::chrono::milliseconds(0)))) return false;
+    }
+    return !runners_.empty();
+  }
+
+ protected:
+  const HostedModel* model(std::string_view name) const override {
+    for (const auto& runner : runners_) {
+      if (runner->model().name() == name) return &runner->model();
+    }
+    return nullptr;
+  }
+
+ private:
+  DirectoryLock lock_;
+  std::vector<std::unique_ptr<Runner>> runners_;
+};
+
+class StoredReadModels final : public AnsweringModels {
+ public:
+  using AnsweringModels::AnsweringModels;
+  void add(std::unique_ptr<HostedModel> model) { models_.push_back(std::move(model)); }
+
+  Expected<void> close() override {
+    models_.clear();
+    return {};
+  }
+  Expected<void> flush() override { return {}; }
+  std::vector<ModelStatus> status() const override {
+    std::vector<ModelStatus> all;
+    for (const auto& model : models_) all.push_back(model->status());
+    return all;
+  }
+  Position applied() const override {
+    const std::vector<ModelStatus> all = status();
+    const auto lowest = std::min_element(all.begin(), all.end(), [](const ModelStatus& a, const ModelStatus& b) {
+      return a.checkpoint < b.checkpoint;
+    });
+    return lowest == all.end() ? Position{} : lowest->checkpoint;
+  }
+  bool wait_for(Position position, std::chrono::milliseconds) const override { return applied() >= position; }
+
+ protected:
+  const HostedModel* model(std::string_view name) const override {
+    for (const auto& model : models_) {
+      if (model->name() == name) return model.get();
+    }
+    return nullptr;
+  }
+
+ private:
+  std::vector<std::unique_ptr<HostedModel>> models_;
+};
+
+}  // namespace
+
+Expected<std::unique_ptr<ReadModels>> ReadModels::open(const std::filesystem::path& directory,
+                                                       const eventlog::LogSource& log,
+                                                       const ReadModelsOptions& options) {
+  auto lock = DirectoryLock::acquire(directory);
+  if (!lock) return std::unexpected(lock.error());
+  HostOptions host{options.overlay_bytes_max, options.map_bytes_initial,
+                   options.boot_id.empty() ? machine_boot_id() : options.boot_id, std::nullopt};
+  std::vector<std::unique_ptr<HostedModel>> opened;
+  for (const std::string& name : model_names()) {
+    host.overlay_bytes_max = name == "snapshots" ? options.states_bytes_max : options.overlay_bytes_max;
+    auto model = HostedModel::open(directory, name, log, host);
+    if (!model) return std::unexpected(model.error());
+    opened.push_back(std::move(*model));
+  }
+  auto models = std::make_unique<LiveReadModels>(log, std::move(*lock));
+  for (auto& model : opened) {
+    models->add(std::make_unique<Runner>(log, std::move(model), RunnerOptions{options.flush_age, options.clock}));
+  }
+  return models;
+}
+
+Expected<std::unique_ptr<ReadModels>> ReadModels::open_read_only(const std::filesystem::path& directory,
+                                                                 const eventlog::LogSource* log) {
+  auto models = std::make_unique<StoredReadModels>(log);
+  for (const std::string& name : model_names()) {
+    auto model = HostedModel::open_read_only(directory, name, log);
+    if (!model) return std::unexpected(model.error());
+    models->add(std::move(*model));
+  }
+  return models;
+}
+
+}  // namespace vigil::projections

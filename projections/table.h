@@ -1,0 +1,237 @@
+// One database of a read model with an overlay in memory: values are folded here and written later, coalesced.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "projections/loader.h"
+#include "projections/store.h"
+
+namespace vigil::projections {
+
+// XXH3-64. Only for tables in memory.
+std::uint64_t hash_of(std::string_view text);
+constexpr std::uint64_t combine(std::uint64_t hash, std::uint64_t number) {
+  hash = (hash ^ number) * 0x9e3779b97f4a7c15ull;
+  return hash ^ (hash >> 32);
+}
+
+// What flushing needs to know of a table, whatever its values.
+class TableBase {
+ public:
+  virtual ~TableBase() = default;
+  virtual void sort_changes() = 0;                       // before write(); nothing may change until committed()
+  virtual void write(WriteTransaction& out) const = 0;   // repeatable
+  virtual void committed() = 0;                          // what was written is no change any more
+  virtual void clear() = 0;                              // drops everything, changes too
+  virtual std::uint64_t bytes() const = 0;               // memory held
+  virtual std::uint64_t changes() const = 0;
+};
+
+// Keys of entries, bump allocated.
+class KeyArena {
+ public:
+  std::string_view copy(std::string_view key);
+  void clear();
+  std::uint64_t bytes() const { return blocks_.size() * kBlockBytes; }
+
+ private:
+  static constexpr std::size_t kBlockBytes = 64 << 10;
+  std::vector<std::unique_ptr<char[]>> blocks_;
+  std::size_t used_ = kBlockBytes;
+};
+
+// A write-back cache: open addressing by hash, entries that never move, keys in an arena. V has
+//   static constexpr std::size_t kStoredBytesMax; std::size_t store(char*) const; bool load(std::string_view).
+// Threads: at(), change() and everything of TableBase belong to the folding thread under the model's exclusive
+// lock; find() and scan() may run in others under the shared lock.
+// `loader` null makes a table of memory only.
+template <class V>
+class Table final : public TableBase {
+ public:
+  struct Entry {
+    std::string_view key;
+    bool exists = false;  // has a value (false: looked for, and not there)
+    bool changed = false;
+    V value{};
+  };
+
+  Table(Loader* loader, Database database) : loader_(loader), database_(database) { slots_.resize(kSlotsMin); }
+
+  // The entry of `key`, loaded when it was not in memory. It stays valid until clear().
+  Entry& at(std::string_view key, std::uint64_t hash) {
+    const std::size_t mask = slots_.size() - 1;
+    std::size_t i = hash & mask;
+    for (; slots_[i].entry != nullptr; i = (i + 1) & mask) {
+      if (slots_[i].hash == hash && slots_[i].entry->key == key) return *slots_[i].entry;
+    }
+    return insert(key, hash, i);
+  }
+  // The entry has a (new) value, to be written with the next commit.
+  V& change(Entry& entry) {
+    entry.exists = true;
+    if (!entry.changed) {
+      entry.changed = true;
+      changes_.push_back(&entry);
+    }
+    return entry.value;
+  }
+  V& change(std::string_view key, std::uint64_t hash) { return change(at(key, hash)); }
+  void prefetch(std::uint64_t hash) const { __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]); }
+
+  // The value as folded so far: overlay, then `view`. `hash` as given to at().
+  Expected<std::optional<V>> find(const ReadTransaction& view, std::string_view key) const {
+    return find(view, key, hash_of(key));
+  }
+  Expected<std::optional<V>> find(const ReadTransaction& view, std::string_view key, std::uint64_t hash) const {
+    const std::size_t mask = slots_.size() - 1;
+    for (std::size_t i = hash & mask; slots_[i].entry != nullptr; i = (i + 1) & mask) {
+      const Entry& entry = *slots_[i].entry;
+      if (slots_[i].hash == hash && entry.key == key) {
+        return entry.exists ? std::optional<V>(entry.value) : std::optional<V>();
+      }
+    }
+    auto bytes = view.get(database_, key);
+    if (!bytes) return std::unexpected(bytes.error());
+    if (!*bytes) return std::optional<V>();
+    std::optional<V> value{V{}};
+    if (!value->load(**bytes)) return std::unexpected(Loader::bad_value(key));
+    return value;
+  }
+  // Visits entries with from <= key as folded so far, ascending, until `visit(key, value)` returns false.
+  template <class Visit>
+  Expected<void> scan(const ReadTransaction& view, std::string_view from, Visit visit) const {
+    std::map<std::string_view, const V*> overlay;
+    for (const Entry* entry : changes_) {
+      if (entry->key >= from) overlay.emplace(entry->key, &entry->value);
+    }
+    auto next = overlay.begin();
+    bool more = true;
+    std::optional<Error> bad;
+    auto scanned = view.scan(database_, from, [&](std::string_view key, std::string_view bytes) {
+      for (; more && next != overlay.end() && next->first < key; ++next) more = visit(next->first, *next->second);
+      if (!more) return false;
+      if (next != overlay.end() && next->first == key) return true;  // visited from the overlay, next time round
+      V value{};
+      if (!value.load(bytes)) bad = Loader::bad_value(key);
+      return more = !bad && visit(key, static_cast<const V&>(value));
+    });
+    if (!scanned) return scanned;
+    if (bad) return std::unexpected(*bad);
+    for (; more && next != overlay.end(); ++next) more = visit(next->first, *next->second);
+    return {};
+  }
+
+  void sort_changes() override;
+  void write(WriteTransaction& out) const override;
+  void committed() override {
+    for (Entry* entry : changes_) entry->changed = false;
+    changes_.clear();
+  }
+  void clear() override {
+    changes_.clear();
+    chunks_.clear();
+    used_ = kChunkEntries;
+    count_ = 0;
+    keys_.clear();
+    slots_.assign(kSlotsMin, {});
+    slots_.shrink_to_fit();
+  }
+  std::uint64_t bytes() const override {
+    return chunks_.size() * kChunkEntries * sizeof(Entry) + slots_.size() * sizeof(Slot) + keys_.bytes() +
+           changes_.capacity() * sizeof(Entry*);
+  }
+  std::uint64_t changes() const override { return changes_.size(); }
+
+ private:
+  static constexpr std::size_t kSlotsMin = 64;
+  static constexpr std::size_t kChunkEntries = 256;
+  struct Slot {
+    std::uint64_t hash = 0;
+    Entry* entry = nullptr;
+  };
+
+  Entry& insert(std::string_view key, std::uint64_t hash, std::size_t slot) {
+    if ((count_ + 1) * 8 > slots_.size() * 5) {
+      widen();
+      slot = free_slot(hash);
+    }
+    if (used_ == kChunkEntries) {
+      chunks_.push_back(std::make_unique<Entry[]>(kChunkEntries));
+      used_ = 0;
+    }
+    Entry& entry = chunks_.back()[used_++];
+    entry.key = keys_.copy(key);
+    slots_[slot] = {hash, &entry};
+    ++count_;
+    if (loader_ != nullptr) {
+      if (const auto bytes = loader_->get(database_, key)) {
+        entry.exists = true;
+        if (!entry.value.load(*bytes)) loader_->fail(Loader::bad_value(key));
+      }
+    }
+    return entry;
+  }
+  std::size_t free_slot(std::uint64_t hash) const {
+    const std::size_t mask = slots_.size() - 1;
+    std::size_t i = hash & mask;
+    while (slots_[i].entry != nullptr) i = (i + 1) & mask;
+    return i;
+  }
+  void widen() {
+    std::vector<Slot> old(slots_.size() * 2);
+    old.swap(slots_);
+    for (const Slot& slot : old) {
+      if (slot.entry != nullptr) slots_[free_slot(slot.hash)] = slot;
+    }
+  }
+
+  Loader* loader_;
+  Database database_;
+  std::vector<Slot> slots_;
+  std::vector<std::unique_ptr<Entry[]>> chunks_;
+  std::size_t used_ = kChunkEntries;
+  std::size_t count_ = 0;
+  KeyArena keys_;
+  std::vector<Entry*> changes_;
+};
+
+// Sorting by the first 16 key bytes held beside the pointer touches far less memory than comparing keys.
+template <class V>
+void Table<V>::sort_changes() {
+  struct Sortable {
+    std::uint64_t high, low;
+    Entry* entry;
+  };
+  std::vector<Sortable> order;
+  order.reserve(changes_.size());
+  for (Entry* entry : changes_) {
+    std::array<std::uint64_t, 2> head{};
+    std::memcpy(head.data(), entry->key.data(), std::min(entry->key.size(), sizeof head));
+    order.push_back({__builtin_bswap64(head[0]), __builtin_bswap64(head[1]), entry});
+  }
+  std::sort(order.begin(), order.end(), [](const Sortable& a, const Sortable& b) {
+    if (a.high != b.high) return a.high < b.high;
+    if (a.low != b.low) return a.low < b.low;
+    return a.entry->key < b.entry->key;
+  });
+  for (std::size_t i = 0; i < order.size(); ++i) changes_[i] = order[i].entry;
+}
+
+template <class V>
+void Table<V>::write(WriteTransaction& out) const {
+  std::vector<char> bytes(V::kStoredBytesMax);
+  for (const Entry* entry : changes_) {
+    out.put(database_, entry->key, {bytes.data(), entry->value.store(bytes.data())});
+  }
+}
+
+}  // namespace vigil::projections
