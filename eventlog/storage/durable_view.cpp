@@ -139,12 +139,37 @@ Expected<Record> DurableView::at(Address address) const {
 
 Expected<Record> DurableView::at(Position position) const {
   if (position == Position{} || position > durable()) return no_position(position, durable());
-  auto cursor = read_from(position);
-  if (!cursor) return std::unexpected(cursor.error());
-  auto record = (*cursor)->next();
-  if (!record) return std::unexpected(record.error());
-  invariant(record->has_value(), "a durable position has a record");
-  return **record;
+  const Segment& segment = *segment_of(position);
+  auto place = segment.floor_by_position(position.value());
+  if (!place) return std::unexpected(place.error());
+  auto bytes = segment.bytes();
+  if (!bytes) return std::unexpected(bytes.error());
+  ChainState chain = segment.chain_at(*place);
+  while (true) {
+    auto frame = segment.frame_at(*bytes, chain, FrameCheck::header);
+    if (!frame) return std::unexpected(frame.error());
+    if (position.value() < chain.next_position + frame->header.event_count) {
+      return record_in(segment, *frame, position);
+    }
+    advance(chain, *frame);
+  }
+}
+
+Expected<Record> DurableView::record_in(const Segment& segment, const Frame& frame, Position position) {
+  std::span<const std::byte> rest = frame.payload;
+  const FrameHeader& header = frame.header;
+  for (std::uint32_t index = 0;; ++index) {
+    const auto distance = static_cast<std::uint32_t>(kFrameHeaderBytes + frame.payload.size() - rest.size());
+    const auto record = check_record(rest, distance, index);
+    if (!record) {
+      return std::unexpected(segment.damage(header.address - segment.base() + distance,
+                                            header.first_position + index, text(FrameFault::records)));
+    }
+    if (header.first_position + index == position.value()) {
+      return record_at(rest.data(), *record, header.address, header.first_position, header.ingest_time_us);
+    }
+    rest = rest.subspan(record->record_bytes);
+  }
 }
 
 Expected<Position> DurableView::first_at_or_after(IngestTime time) const {

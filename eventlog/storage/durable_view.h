@@ -44,7 +44,7 @@ class DurableView {
  private:
   const Segment* segment_of(Position position) const;
   const Segment* segment_of(Address address) const;
-  Expected<Frame> frame_of(const Segment& segment, Position position) const;
+  static Expected<Record> record_in(const Segment& segment, const Frame& frame, Position position);
 
   mutable std::shared_mutex segments_mutex_;
   std::vector<std::unique_ptr<Segment>> segments_;

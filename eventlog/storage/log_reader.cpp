@@ -1,4 +1,5 @@
 #include <mutex>
+#include <utility>
 
 #include "eventlog/storage/durable_view.h"
 #include "eventlog/storage/log.h"
@@ -27,6 +28,8 @@ class FollowingReader : public LogReader {
  private:
   Expected<void> take_over(const SegmentHeader& header, const SegmentHeader* following);
   Expected<void> follow(Segment& segment, const SegmentHeader* following);
+  Expected<FrameFault> scan(Segment& segment);
+  bool frame_behind(const Segment& segment) const;
 
   Environment& environment_;
   const std::filesystem::path directory_;
@@ -34,6 +37,7 @@ class FollowingReader : public LogReader {
   DurableView view_;
   ChainState end_;
   std::size_t known_ = 0;  // segments in the view
+  bool looked_behind_ = false;
 };
 
 // A segment that has a successor is complete; only its index may have to be found.
@@ -50,11 +54,29 @@ Expected<void> FollowingReader::take_over(const SegmentHeader& header, const Seg
   return {};
 }
 
-Expected<void> FollowingReader::follow(Segment& segment, const SegmentHeader* following) {
+Expected<FrameFault> FollowingReader::scan(Segment& segment) {
   std::vector<KeyPlace> scratch;
-  auto fault = scan_frames(segment, end_, FrameCheck::payload, [&](const Frame& frame, std::uint64_t offset) {
+  return scan_frames(segment, end_, FrameCheck::payload, [&](const Frame& frame, std::uint64_t offset) {
     add_to_index(segment.growing(), frame, offset, scratch);
   });
+}
+
+bool FollowingReader::frame_behind(const Segment& segment) const {
+  const auto bytes = segment.bytes();
+  return bytes && inspect_tail(segment, *bytes, end_.address - segment.base(), FrameFault::magic).frame_behind;
+}
+
+Expected<void> FollowingReader::follow(Segment& segment, const SegmentHeader* following) {
+  auto fault = scan(segment);
+  // A frame half written a moment ago is whole once another stands behind it; one that then still is not
+  // whole is damaged. Looking behind an end that is all zero costs the rest of the segment, so only once.
+  while (fault && (*fault != FrameFault::absent || !std::exchange(looked_behind_, true)) && frame_behind(segment)) {
+    const std::uint64_t before = end_.address;
+    fault = scan(segment);
+    if (fault && end_.address == before) {
+      return std::unexpected(segment.damage(before - segment.base(), end_.next_position, text(*fault)));
+    }
+  }
   if (!fault) return std::unexpected(fault.error());
   if (following != nullptr && end_.address != following->previous_end_address) {
     return std::unexpected(segment.damage(end_.address - segment.base(), end_.next_position, text(*fault)));
