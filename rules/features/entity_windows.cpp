@@ -33,6 +33,7 @@ void EntityWindows::count(EntityRecord& record, const WindowPlan& window, const 
     if (sums.count != 0) bump<std::uint32_t>(record, sums.count, sign);
     if (sums.frauds != 0 && (flags & kFraudFlag) != 0) bump<std::uint32_t>(record, sums.frauds, sign);
     if (sums.declines != 0 && (flags & kDeclinedFlag) != 0) bump<std::uint32_t>(record, sums.declines, sign);
+    if (sums.smallest != 0 || sums.largest != 0) count_extremes(record, sums, entry, sign);
     if (sums.sum == 0) continue;
     const std::int64_t amount = EntryLayout::amount(entry);
     bump<std::int64_t>(record, sums.sum, sign * amount);
@@ -43,13 +44,34 @@ void EntityWindows::count(EntityRecord& record, const WindowPlan& window, const 
   if (!window.sets.empty()) count_numbers(record, window, entry, sign);
 }
 
+void EntityWindows::count_extremes(EntityRecord& record, const Accumulator& sums, const std::byte* entry,
+                                   std::int32_t sign) {
+  const auto candidate = static_cast<std::uint64_t>(EntryLayout::amount(entry)) + 1;
+  for (const RecordOffset offset : {sums.smallest, sums.largest}) {
+    if (offset == 0) continue;
+    const auto known = record.get<std::uint64_t>(offset);
+    if (known == 0) continue;
+    const bool beyond = offset == sums.smallest ? candidate < known : candidate > known;
+    if (sign > 0 && beyond) record.set(offset, candidate);
+    // An equal amount may be left, but only a scan could tell.
+    if (sign < 0 && candidate == known) record.set(offset, std::uint64_t{0});
+  }
+}
+
 void EntityWindows::count_numbers(EntityRecord& record, const WindowPlan& window, const std::byte* entry,
                                   std::int32_t sign) {
   for (const NumberSet& set : window.sets) {
     auto* numbers = record.get<CountedNumbers*>(set.counts);
-    if (numbers == nullptr || (EntryLayout::flags(entry) & set.mask) != set.mask) continue;
+    const bool traced = set.traces != 0 && sign > 0;
+    if ((numbers == nullptr && !traced) || (EntryLayout::flags(entry) & set.mask) != set.mask) continue;
     const std::uint32_t number = plan_.layout.column(entry, set.column);
     if (number == 0) continue;
+    if (traced) {
+      auto traces = record.get<NumberTraces>(set.traces);
+      traces.add(number);
+      record.set(set.traces, traces);
+    }
+    if (numbers == nullptr) continue;
     counted_bytes_ -= numbers->bytes();
     if (sign > 0) {
       numbers->add(number);

@@ -63,6 +63,7 @@ class EntityWindows {
   // Calls `touch` with the addresses that slide() and insert() will read; the entries need the directory.
   template <class Touch>
   void prefetch_directory(const EntityRecord& record, Touch touch) const {
+    touch(record.chain.roots().data());
     if (!record.ring.empty()) touch(rings_->directory_address(record.ring));
   }
   template <class Touch>
@@ -83,6 +84,8 @@ class EntityWindows {
  private:
   void slide_window(EntityRecord& record, const WindowPlan& window, bool backwards, std::int64_t time_us);
   void count(EntityRecord& record, const WindowPlan& window, const std::byte* entry, std::int32_t sign);
+  static void count_extremes(EntityRecord& record, const Accumulator& sums, const std::byte* entry,
+                             std::int32_t sign);
   void count_numbers(EntityRecord& record, const WindowPlan& window, const std::byte* entry, std::int32_t sign);
   void forget_expired(EntityRecord& record);
   void drop_oldest(EntityRecord& record);

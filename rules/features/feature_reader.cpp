@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "rules/features/geography.h"
 
@@ -37,9 +38,9 @@ class WindowReader {
                             : Value::of(standard_deviation_of(sum(), squares(), count()) /
                                         static_cast<double>(divisor()));
       case Aggregate::min:
-        return extreme([](std::int64_t a, std::int64_t b) { return a < b; });
+        return extreme(sums_.smallest, std::less<>());
       case Aggregate::max:
-        return extreme([](std::int64_t a, std::int64_t b) { return a > b; });
+        return extreme(sums_.largest, std::greater<>());
       case Aggregate::distinct:
         return integer(distinct());
       case Aggregate::ratio:
@@ -90,7 +91,7 @@ class WindowReader {
     return record_.get<unsigned __int128>(sums_.squares) + amount * amount;
   }
 
-  // Calls `visit` for each entry of the window that passes the filter, until it returns false.
+  // Calls `visit` for each entry of the window that passes the filter.
   template <class Visit>
   void each(Visit visit) const {
     const std::uint32_t stride = windows_.plan().layout.stride;
@@ -99,23 +100,28 @@ class WindowReader {
       const std::uint32_t inside = std::min(run.count, bounds_.hi - at);
       for (std::uint32_t i = 0; i < inside; ++i) {
         const std::byte* entry = run.first + std::size_t{i} * stride;
-        if ((EntryLayout::flags(entry) & feature_.mask) == feature_.mask && !visit(entry)) return;
+        if ((EntryLayout::flags(entry) & feature_.mask) == feature_.mask) visit(entry);
       }
       at += inside;
     }
   }
 
+  // The extreme is remembered until it leaves the window, so a scan is needed about once per window length.
   template <class Better>
-  Value extreme(Better better) const {
-    bool any = with_current_;
-    std::int64_t best = observed_.amount_minor;
-    each([&](const std::byte* entry) {
-      const std::int64_t minor = EntryLayout::amount(entry);
-      if (!any || better(minor, best)) best = minor;
-      any = true;
-      return true;
-    });
-    return any ? amount(best) : Value::null();
+  Value extreme(RecordOffset offset, Better better) const {
+    auto best = record_.get<std::uint64_t>(offset);
+    if (best == 0) {
+      each([&](const std::byte* entry) {
+        const auto candidate = static_cast<std::uint64_t>(EntryLayout::amount(entry)) + 1;
+        if (best == 0 || better(candidate, best)) best = candidate;
+      });
+      if (best != 0) record_.set(offset, best);
+    }
+    if (with_current_) {
+      const auto current = static_cast<std::uint64_t>(observed_.amount_minor) + 1;
+      if (best == 0 || better(current, best)) best = current;
+    }
+    return best == 0 ? Value::null() : amount(static_cast<std::int64_t>(best - 1));
   }
 
   std::uint32_t distinct() const {
@@ -137,7 +143,6 @@ class WindowReader {
     };
     each([&](const std::byte* entry) {
       add(windows_.plan().layout.column(entry, set.column));
-      return true;
     });
     add(current);
     return distinct;
@@ -150,12 +155,18 @@ class WindowReader {
     if (const CountedNumbers* numbers = windows_.counts(record_, window_, set)) {
       return Value::boolean(numbers->contains(wanted));
     }
-    bool found = false;
-    each([&](const std::byte* entry) {
-      found = windows_.plan().layout.column(entry, set.column) == wanted;
-      return !found;
-    });
-    return Value::boolean(found);
+    if (!record_.get<NumberTraces>(set.traces).may_hold(wanted)) return Value::boolean(false);
+    // Newest first: who is seen again was mostly seen lately.
+    NumberTraces traces;
+    for (EntryIndex at = bounds_.hi; at != bounds_.lo; --at) {
+      const std::byte* entry = windows_.rings().at(record_.ring, at - 1);
+      if ((EntryLayout::flags(entry) & feature_.mask) != feature_.mask) continue;
+      const std::uint32_t number = windows_.plan().layout.column(entry, set.column);
+      if (number == wanted) return Value::boolean(true);
+      traces.add(number);
+    }
+    record_.set(set.traces, traces);
+    return Value::boolean(false);
   }
 
   const FeaturePlan& feature_;

@@ -85,6 +85,12 @@ class Planner {
         sums.frauds = kWanted;
         kind_->places_labels = true;
         break;
+      case Aggregate::min:
+        sums.smallest = kWanted;
+        break;
+      case Aggregate::max:
+        sums.largest = kWanted;
+        break;
       case Aggregate::decline_count:
         sums.declines = kWanted;
         break;
@@ -93,12 +99,12 @@ class Planner {
         break;
       case Aggregate::seen_before:
         read.set = set_number(window, read, kSeenScanMax);
+        window.sets[read.set].traces = kWanted;
         break;
       default:
         break;
     }
-    const bool amounts = sums.sum != 0 || feature.aggregate == Aggregate::min ||
-                         feature.aggregate == Aggregate::max || kind_->places_labels;
+    const bool amounts = sums.sum != 0 || sums.smallest != 0 || sums.largest != 0 || kind_->places_labels;
     kind_->layout.has_amount = kind_->layout.has_amount || amounts;
   }
 
@@ -133,7 +139,7 @@ class Planner {
       set.scan_max = std::min(set.scan_max, scan_max);
       return static_cast<std::uint16_t>(i);
     }
-    window.sets.push_back({read.mask, read.column, scan_max, 0});
+    window.sets.push_back({read.mask, read.column, scan_max, 0, 0});
     return static_cast<std::uint16_t>(window.sets.size() - 1);
   }
 
@@ -156,11 +162,16 @@ void place_record(KindPlan& kind, std::uint32_t header_bytes) {
     for (Accumulator& sums : window.accumulators) {
       if (sums.squares != 0) sums.squares = take(sizeof(unsigned __int128));
       if (sums.sum != 0) sums.sum = take(sizeof(std::int64_t));
+      if (sums.smallest != 0) sums.smallest = take(sizeof(std::uint64_t));
+      if (sums.largest != 0) sums.largest = take(sizeof(std::uint64_t));
       if (sums.mask != 0) sums.count = take(sizeof(std::uint32_t));
       if (sums.frauds != 0) sums.frauds = take(sizeof(std::uint32_t));
       if (sums.declines != 0) sums.declines = take(sizeof(std::uint32_t));
     }
-    for (NumberSet& set : window.sets) set.counts = take(sizeof(void*));
+    for (NumberSet& set : window.sets) {
+      set.counts = take(sizeof(void*));
+      if (set.traces != 0) set.traces = take(sizeof(NumberTraces));
+    }
   }
   for (RecordOffset& last : kind.last) {
     if (last != 0) last = take(sizeof(std::uint32_t));

@@ -25,6 +25,9 @@ struct Accumulator {
   RecordOffset declines = 0;  // std::uint32_t
   RecordOffset sum = 0;       // std::int64_t
   RecordOffset squares = 0;   // unsigned __int128
+  // std::uint64_t: the extreme amount plus one, or 0 when it is not known and the window has to be scanned.
+  RecordOffset smallest = 0;
+  RecordOffset largest = 0;
 };
 
 // How often each number of a column occurs in a window; counted only while the window is long.
@@ -33,6 +36,7 @@ struct NumberSet {
   std::uint8_t column = 0;
   std::uint32_t scan_max = 0;  // longest window that is scanned instead of counted
   RecordOffset counts = 0;     // CountedNumbers*, null while scanned
+  RecordOffset traces = 0;     // NumberTraces, for seen_before
 };
 
 // One window (W, D) of an entity kind: a pair of entry indexes that slide, and what is summed between them.

@@ -23,7 +23,7 @@ constexpr std::int64_t kStartUs = 1'700'000'000 * kSecond;
 constexpr std::int64_t kLatenessUs = 3600 * kSecond;
 
 // Every aggregate, for windows whose edges the streams hit: 10 s, 60 s, 10 m, with delays and filters.
-std::string hurtful_catalogue() {
+std::string hurtful_catalogue(const std::vector<std::string>& entities) {
   std::string toml;
   int number = 0;
   const auto add = [&](const std::string& keys) {
@@ -36,7 +36,7 @@ std::string hurtful_catalogue() {
                                          "\nfilter = 'channel == \"online\"'"};
   const std::vector<std::string> fields{"merchant_id", "device_id", "customer_id", "country", "category",
                                         "channel", "card_country"};
-  for (const std::string entity : {"customer", "merchant", "device"}) {
+  for (const std::string& entity : entities) {
     const std::string of = "entity = \"" + entity + "\"\naggregate = ";
     std::size_t turn = 0, field = 0;
     for (const std::string& window : windows) {
@@ -246,41 +246,43 @@ class Comparison {
 };
 
 const Catalogue& catalogue() {
-  static const Catalogue parsed_once = parsed(hurtful_catalogue());
+  static const Catalogue parsed_once = parsed(hurtful_catalogue({"customer", "merchant", "device"}));
   return parsed_once;
 }
 
-void expect_agreement(const Stream& stream) {
-  Comparison comparison(catalogue(), stream);
+void expect_agreement(const Stream& stream, const Catalogue& features = catalogue()) {
+  Comparison comparison(features, stream);
   comparison.run();
 }
 
 TEST(DecisionStateOracle, EveryAggregateAgreesOnEdgesAndLateArrivals) {
-  for (unsigned seed = 1; seed <= 6 && !HasFailure(); ++seed) expect_agreement({.seed = seed, .transactions = 700});
+  for (unsigned seed = 1; seed <= 5 && !HasFailure(); ++seed) expect_agreement({.seed = seed, .transactions = 500});
 }
 
 TEST(DecisionStateOracle, BurstsOfEqualTimesAgree) {
   for (unsigned seed = 11; seed <= 13 && !HasFailure(); ++seed) {
-    expect_agreement({.seed = seed, .transactions = 600, .seconds_per_step = 1, .late_percent = 5});
+    expect_agreement({.seed = seed, .transactions = 450, .seconds_per_step = 1, .late_percent = 5});
   }
 }
 
 TEST(DecisionStateOracle, MostlyLateStreamsAgree) {
   for (unsigned seed = 21; seed <= 23 && !HasFailure(); ++seed) {
-    expect_agreement({.seed = seed, .transactions = 600, .seconds_per_step = 3, .late_percent = 80});
+    expect_agreement({.seed = seed, .transactions = 450, .seconds_per_step = 3, .late_percent = 80});
   }
 }
 
 TEST(DecisionStateOracle, ManyLabelsAndCorrectionsAgree) {
   for (unsigned seed = 31; seed <= 33 && !HasFailure(); ++seed) {
-    expect_agreement({.seed = seed, .transactions = 500, .seconds_per_step = 4, .label_percent = 95});
+    expect_agreement({.seed = seed, .transactions = 400, .seconds_per_step = 4, .label_percent = 95});
   }
 }
 
 // One merchant with more entries than a small ring holds, in windows long enough to be counted, not scanned.
 TEST(DecisionStateOracle, AHotMerchantAgrees) {
-  expect_agreement({.seed = 41, .transactions = 1900, .customers = 300, .merchants = 1, .devices = 50,
-                    .seconds_per_step = 1, .late_percent = 15});
+  const Catalogue of_merchants = parsed(hurtful_catalogue({"merchant"}));
+  expect_agreement({.seed = 41, .transactions = 1600, .customers = 300, .merchants = 1, .devices = 50,
+                    .seconds_per_step = 1, .late_percent = 15},
+                   of_merchants);
 }
 
 // Long silences: what expired while nobody looked must not come back.
