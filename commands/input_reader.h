@@ -28,11 +28,11 @@ class InputReader {
 
   // The policy the map asks for, if it has one.
   virtual const std::optional<Policy>& policy() const = 0;
-  // The next commands in stream order, at most `count`: reference updates first, then transactions in file
+  // The next commands in stream order, at most `count` ≥ 1: reference updates first, then transactions in file
   // order, each label at the moment it becomes known (before transactions of that same instant). Bad rows
   // come as Unacceptable with "FILE:ROW" as source. Empty at the end. Errors: io, damaged (zstd).
   virtual eventlog::Expected<std::span<const Command>> read(std::size_t count) = 0;
-  // For progress: input bytes consumed and in all (compressed bytes for .zst).
+  // For progress: input bytes consumed and in all (compressed bytes for .zst; 0 in all when unknown: stdin).
   virtual std::uint64_t bytes_done() const = 0;
   virtual std::uint64_t bytes_total() const = 0;
   // Labels that become known after the end of the stream, and were therefore not reported.

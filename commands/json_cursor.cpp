@@ -14,7 +14,6 @@
 namespace vigil::commands {
 namespace {
 
-constexpr bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?
@@ -137,12 +136,7 @@ std::size_t broken_string_at(std::string_view text, bool want_control) {
 
 }  // namespace
 
-std::string_view JsonCursor::token() const {
-  const char* const begin = text_ + at_[0];
-  const char* end = text_ + at_[at_ == end_ ? 0 : 1];
-  while (end != begin && is_space(end[-1])) --end;
-  return {begin, static_cast<std::size_t>(end - begin)};
-}
+bool is_utf8(std::string_view bytes) { return simdjson::validate_utf8(bytes); }
 
 void JsonCursor::fail(std::string_view code, std::string_view what, std::size_t offset) {
   if (failed()) return;
@@ -289,12 +283,7 @@ void JsonCursor::finish() {
   if (!failed() && !at_end()) expected("something follows the end of the message");
 }
 
-std::string_view JsonCursor::since(std::size_t from) const {
-  const char* const begin = text_ + from;
-  const char* end = text_ + *at_;
-  while (end != begin && is_space(end[-1])) --end;
-  return {begin, static_cast<std::size_t>(end - begin)};
-}
+std::string_view JsonCursor::since(std::size_t from) const { return trimmed(text_ + from, text_ + *at_); }
 
 struct JsonText::Impl {
   std::unique_ptr<simdjson::internal::dom_parser_implementation> indexer;

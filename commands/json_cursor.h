@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,6 +18,8 @@ struct JsonFault {
   std::string_view what;
   std::size_t offset = 0;  // byte offset in the text
 };
+
+bool is_utf8(std::string_view bytes);
 
 // Walks forward over the tokens of a JsonText, checking the grammar as it goes (RFC 8259). Any fault is final:
 // failed() becomes true and every loop ends. Views it returns live as long as the text is loaded.
@@ -36,6 +39,9 @@ class JsonCursor {
   // Inside an object: the next name, unescaped, with the cursor on its value; false at the end (stepped over)
   // or after a fault. `token` is the name as sent, with its quotes.
   bool next_key(std::string_view& key, std::string_view& token);
+  // The same for a sender that repeats itself: when the next name is `guess`, written without escapes, steps to
+  // its value and returns true; otherwise changes nothing.
+  bool next_key_is(std::string_view guess, std::string_view& token);
   // Inside an array: true when the cursor is on the next element.
   bool next_element();
 
@@ -59,8 +65,14 @@ class JsonCursor {
 
  private:
   friend class JsonText;
+  static constexpr bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+  // From `begin` to `end` without the white space at its end.
+  static std::string_view trimmed(const char* begin, const char* end) {
+    while (end != begin && is_space(end[-1])) --end;
+    return {begin, static_cast<std::size_t>(end - begin)};
+  }
   // The token ahead: up to the next one, without the white space between.
-  std::string_view token() const;
+  std::string_view token() const { return trimmed(text_ + at_[0], text_ + at_[at_ == end_ ? 0 : 1]); }
   bool expected(std::string_view what);
   bool check_string(std::string_view token);
   bool skip_scalar();
@@ -73,6 +85,24 @@ class JsonCursor {
   std::string* unescaped_ = nullptr;
   bool opened_ = false;
 };
+
+inline bool JsonCursor::next_key_is(std::string_view guess, std::string_view& token) {
+  // A name takes two tokens (itself and the colon), three with the comma before it; the index ends with at
+  // least one entry behind end_, and the text with more padding than a name is long.
+  const std::uint32_t* at = at_;
+  if (end_ - at < 3) return false;
+  if (!opened_) {
+    if (text_[*at] != ',') return false;
+    ++at;
+  }
+  const char* const begin = text_ + *at;
+  if (*begin != '"' || text_[at[1]] != ':') return false;
+  if (std::memcmp(begin + 1, guess.data(), guess.size()) != 0 || begin[1 + guess.size()] != '"') return false;
+  token = {begin, guess.size() + 2};
+  at_ = at + 2;
+  opened_ = false;
+  return true;
+}
 
 // Holds a copy of the text. Reused from text to text it allocates nothing once it has seen the largest.
 // Not thread-safe.

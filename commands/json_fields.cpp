@@ -33,8 +33,13 @@ JsonFields::JsonFields(JsonCursor& cursor, FieldNames& names, Objections& object
 }
 
 std::optional<std::size_t> JsonFields::next() {
-  while (opened_ && cursor_.next_key(key_, key_token_)) {
-    const std::size_t field = names_.find(key_, at_);
+  if (!opened_) return std::nullopt;
+  while (!cursor_.failed()) {
+    std::size_t field = names_.guess(at_);
+    if (!cursor_.next_key_is(names_.names()[field], key_token_)) {
+      if (!cursor_.next_key(key_, key_token_)) return std::nullopt;
+      field = names_.find(key_, at_);
+    }
     at_ = field;
     if (field == FieldNames::kUnknown) return field;
     const std::uint32_t bit = std::uint32_t{1} << field;

@@ -23,6 +23,8 @@ class FieldNames {
   // The index of `name`, which came after the one at `previous` (kUnknown at the start); kUnknown when no name
   // is like it.
   std::size_t find(std::string_view name, std::size_t previous);
+  // What find() would try first.
+  std::size_t guess(std::size_t previous) const { return follower_[previous]; }
   std::span<const std::string_view> names() const { return names_; }
 
  private:
