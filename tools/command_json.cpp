@@ -1,0 +1,187 @@
+#include "tools/command_json.h"
+
+#include <array>
+#include <span>
+
+#include "api/json_text.h"
+
+namespace vigil::tools {
+namespace {
+
+using api::append_json_integer;
+using api::append_json_string;
+
+// The grammar of docs/protocol.md, in the order of CommandBody's alternatives.
+struct Form {
+  std::string_view operation, one, many;
+};
+constexpr std::array<Form, 10> kForms = {{{"submit", "transaction", "transactions"},
+                                          {"label", "label", "labels"},
+                                          {"customer", "customer", "customers"},
+                                          {"merchant", "merchant", "merchants"},
+                                          {"list", "list", "lists"},
+                                          {"rate", "rate", "rates"},
+                                          {"policy", "policy", ""},
+                                          {"features", "features", ""},
+                                          {"rules", "rules", ""},
+                                          {"", "", ""}}};
+
+const Form& form(std::string_view operation) {
+  for (const Form& known : kForms) {
+    if (known.operation == operation) return known;
+  }
+  return kForms.back();
+}
+
+// Writes {"a":…,"b":…}; empty optional texts are left out.
+class Object {
+ public:
+  explicit Object(std::string& out) : out_(out) { out_ += '{'; }
+  ~Object() { out_ += '}'; }
+  Object(const Object&) = delete;
+  Object& operator=(const Object&) = delete;
+
+  void text(std::string_view name, std::string_view value) {
+    if (value.empty()) return;
+    key(name);
+    append_json_string(out_, value);
+  }
+  void integer(std::string_view name, std::int64_t value) {
+    key(name);
+    append_json_integer(out_, value);
+  }
+  // value / 10^scale.
+  void decimal(std::string_view name, std::int64_t value, std::size_t scale) {
+    key(name);
+    if (value < 0) out_ += '-';
+    std::string digits;
+    append_json_integer(digits, value < 0 ? -value : value);
+    if (digits.size() <= scale) digits.insert(0, scale + 1 - digits.size(), '0');
+    out_.append(digits, 0, digits.size() - scale).append(".").append(digits, digits.size() - scale);
+  }
+  void place(const eventlog::Place& place) {
+    decimal("latitude", place.latitude_e7, 7);
+    decimal("longitude", place.longitude_e7, 7);
+  }
+  void key(std::string_view name) {
+    if (!first_) out_ += ',';
+    first_ = false;
+    out_.append("\"").append(name).append("\":");
+  }
+  // The fields of another object, which is one JSON object or "".
+  void merge(std::string_view object) {
+    if (object.size() <= 2) return;
+    if (!first_) out_ += ',';
+    first_ = false;
+    out_.append(object.substr(1, object.size() - 2));
+  }
+  void texts(std::string_view name, std::span<const std::string_view> values) {
+    if (values.empty()) return;
+    key(name);
+    out_ += '[';
+    for (std::size_t n = 0; n < values.size(); ++n) {
+      if (n > 0) out_ += ',';
+      append_json_string(out_, values[n]);
+    }
+    out_ += ']';
+  }
+
+ private:
+  std::string& out_;
+  bool first_ = true;
+};
+
+void append_place(Object& object, std::string_view name, const std::optional<eventlog::Place>& place,
+                  std::string& out) {
+  if (!place) return;
+  object.key(name);
+  Object(out).place(*place);
+}
+
+void append(std::string& out, const commands::SubmitTransaction& command) {
+  const eventlog::Transaction& transaction = command.transaction;
+  Object object(out);
+  object.text("transaction_id", transaction.id);
+  if (transaction.version != 1) object.integer("version", transaction.version);
+  object.integer("event_time", transaction.event_time.value());
+  object.text("customer_id", transaction.customer_id);
+  object.text("merchant_id", transaction.merchant_id);
+  object.text("device_id", transaction.device_id);
+  object.integer("amount_minor", transaction.amount.minor);
+  object.text("currency", transaction.amount.currency.text());
+  object.text("country", transaction.country.text());
+  object.text("card_country", transaction.card_country.text());
+  object.text("category", transaction.category);
+  object.text("channel", transaction.channel);
+  object.text("status", eventlog::name(transaction.status));
+  if (transaction.place) object.place(*transaction.place);
+  object.merge(transaction.extra);
+}
+
+void append(std::string& out, const commands::ReportLabel& label) {
+  Object object(out);
+  object.text("transaction_id", label.transaction_id);
+  object.text("kind", eventlog::name(label.kind));
+  object.integer("reported_at", label.reported_at.value());
+  if (label.transaction_version != 1) object.integer("version", label.transaction_version);
+  object.text("source", label.source);
+}
+
+void append(std::string& out, const commands::UpdateCustomer& command) {
+  Object object(out);
+  object.text("customer_id", command.update.customer_id);
+  append_place(object, "home", command.update.home, out);
+  object.text("country", command.update.country.text());
+  object.text("segment", command.update.segment);
+}
+
+void append(std::string& out, const commands::UpdateMerchant& command) {
+  Object object(out);
+  object.text("merchant_id", command.update.merchant_id);
+  object.text("display_name", command.update.display_name);
+  object.text("category", command.update.category);
+  object.text("country", command.update.country.text());
+  append_place(object, "place", command.update.place, out);
+}
+
+void append(std::string& out, const commands::UpdateList& command) {
+  Object object(out);
+  object.text("list", command.update.list);
+  object.texts("add", command.update.added);
+  object.texts("remove", command.update.removed);
+}
+
+void append(std::string& out, const commands::UpdateRate& command) {
+  Object object(out);
+  object.text("currency", command.update.currency.text());
+  object.text("base", command.update.base.text());
+  object.decimal("rate", command.update.rate_e9, 9);
+}
+
+template <class Activation>
+void append_text(std::string& out, const Activation& command) {
+  Object object(out);
+  object.key("text");  // required, also when it is empty
+  append_json_string(out, command.text);
+  object.text("file", command.file);
+}
+void append(std::string& out, const commands::UpdatePolicy& command) { append_text(out, command); }
+void append(std::string& out, const commands::ActivateFeatures& command) { append_text(out, command); }
+void append(std::string& out, const commands::ActivateRules& command) { append_text(out, command); }
+void append(std::string&, const commands::Unacceptable&) {}
+
+}  // namespace
+
+std::string_view operation(const commands::Command& command) { return kForms[command.body.index()].operation; }
+
+bool takes_many(std::string_view operation) { return !form(operation).many.empty(); }
+
+std::string_view element_field(std::string_view operation, bool many) {
+  return many ? form(operation).many : form(operation).one;
+}
+
+void append_element(std::string& out, const commands::Command& command) {
+  std::visit([&](const auto& body) { append(out, body); }, command.body);
+}
+
+}  // namespace vigil::tools
