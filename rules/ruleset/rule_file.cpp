@@ -101,7 +101,9 @@ bool Reader::integer(const toml::table& table, std::string_view key, std::int64_
   const toml::node* node = table.get(key);
   if (!node) return true;
   const auto number = node->value_exact<std::int64_t>();
-  if (!number) return refuse(node->source(), quoted(key) + " must be an integer, got " + std::string(type_name(*node)));
+  if (!number) {
+    return refuse(node->source(), quoted(key) + " must be an integer, got " + std::string(type_name(*node)));
+  }
   if (*number < min || *number > max) {
     return refuse(node->source(), quoted(key) + " must be between " + std::to_string(min) + " and " +
                                       std::to_string(max) + ", got " + std::to_string(*number));
@@ -114,7 +116,9 @@ bool Reader::boolean(const toml::table& table, std::string_view key, bool& value
   const toml::node* node = table.get(key);
   if (!node) return true;
   const auto given = node->value_exact<bool>();
-  if (!given) return refuse(node->source(), quoted(key) + " must be true or false, got " + std::string(type_name(*node)));
+  if (!given) {
+    return refuse(node->source(), quoted(key) + " must be true or false, got " + std::string(type_name(*node)));
+  }
   value = *given;
   return true;
 }

@@ -93,13 +93,13 @@ class Grower {
     switch (type) {
       case ValueType::boolean: return small > 0 ? Tree{"true", type, true} : Tree{"false", type, false};
       case ValueType::integer: return {std::to_string(small), type, small};
-      case ValueType::floating: return {std::to_string(small) + ".25", type, small < 0 || small == 0 ? literal(small) : static_cast<double>(small) + 0.25};
+      case ValueType::floating: return {std::to_string(small) + ".25", type, quarter_beyond(small)};
       default: return {"'ab'", type, std::string("ab")};
     }
   }
-  // "-3.25" is minus (3 + 0.25); "0.25" has no sign.
-  static double literal(std::int64_t small) {
-    return small < 0 ? static_cast<double>(small) - 0.25 : 0.25;
+  // "-3.25" is minus (3 + 0.25).
+  static double quarter_beyond(std::int64_t small) {
+    return static_cast<double>(small) + (small < 0 ? -0.25 : 0.25);
   }
 
   static Plain converted(const Tree& tree, ValueType type) {
