@@ -280,7 +280,7 @@ TEST(DecisionStateOracle, ManyLabelsAndCorrectionsAgree) {
 // One merchant with more entries than a small ring holds, in windows long enough to be counted, not scanned.
 TEST(DecisionStateOracle, AHotMerchantAgrees) {
   const Catalogue of_merchants = parsed(hurtful_catalogue({"merchant"}));
-  expect_agreement({.seed = 41, .transactions = 1600, .customers = 300, .merchants = 1, .devices = 50,
+  expect_agreement({.seed = 41, .transactions = 1300, .customers = 300, .merchants = 1, .devices = 50,
                     .seconds_per_step = 1, .late_percent = 15},
                    of_merchants);
 }

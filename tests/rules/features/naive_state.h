@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <deque>
 #include <map>
@@ -78,10 +79,7 @@ class NaiveState {
   // A floating value is compared by the caller; texts point into this state or `current`.
   Value value(const Feature& feature, const Payment& current) const {
     if (current.entity(*feature.entity).empty()) return Value::null();
-    std::vector<const Payment*> of_entity;
-    for (const Payment& payment : payments_) {
-      if (payment.entity(*feature.entity) == current.entity(*feature.entity)) of_entity.push_back(&payment);
-    }
+    const std::vector<const Payment*>& of_entity = history(*feature.entity, current);
     return feature.window_us > 0 ? window_value(feature, current, of_entity)
                                  : life_value(feature, current, of_entity);
   }
@@ -200,6 +198,25 @@ class NaiveState {
     }
   }
 
+  // The same for all features of one payment, so it is looked up once.
+  const Payments& history(eventlog::EntityKind kind, const Payment& current) const {
+    History& kept = histories_[static_cast<std::size_t>(kind)];
+    const std::string& entity = current.entity(kind);
+    if (kept.known == payments_.size() && kept.entity == entity) return kept.payments;
+    kept = {payments_.size(), entity, {}};
+    for (const Payment& payment : payments_) {
+      if (payment.entity(kind) == entity) kept.payments.push_back(&payment);
+    }
+    return kept.payments;
+  }
+
+  struct History {
+    std::size_t known = 0;  // payments looked at
+    std::string entity;
+    Payments payments;
+  };
+
+  mutable std::array<History, eventlog::kEntityKinds> histories_;
   std::deque<Payment> payments_;
   std::map<std::string, std::optional<eventlog::Place>> homes_;
 };
