@@ -24,6 +24,24 @@ std::vector<commands::Command> activations(const IngestOptions& options, const s
   return list;
 }
 
+Expected<IngestSummary> ingest(const IngestOptions& options) {
+  const std::string input = options.input == "-" ? "/dev/stdin" : options.input;
+  const std::optional<std::filesystem::path> map = options.map;
+  auto reader = commands::InputReader::open(input, map);
+  if (!reader) return std::unexpected(reader.error());
+  auto summary = options.connect.empty() ? ingest_embedded(options, **reader) : ingest_connected(options, **reader);
+  if (summary && !summary->interrupted) summary->labels_not_yet_known = (*reader)->labels_not_yet_known();
+  return summary;
+}
+
+int report(const Expected<IngestSummary>& summary, SummaryForm form) {
+  if (!summary) return print_error(summary.error());
+  std::cout << (form == SummaryForm::json ? summary->to_json() : summary->to_text());
+  if (!summary->interrupted) return kDone;
+  std::cerr << "vigil: interrupted; the same command again goes on: what is decided already costs nothing\n";
+  return kFailed;
+}
+
 namespace {
 
 struct Arguments {
@@ -52,28 +70,13 @@ Expected<void> read_files(Arguments& arguments) {
   return {};
 }
 
-Expected<IngestSummary> ingest(const IngestOptions& options) {
-  const std::string input = options.input == "-" ? "/dev/stdin" : options.input;
-  const std::optional<std::filesystem::path> map = options.map;
-  auto reader = commands::InputReader::open(input, map);
-  if (!reader) return std::unexpected(reader.error());
-  auto summary = options.connect.empty() ? ingest_embedded(options, **reader) : ingest_connected(options, **reader);
-  if (summary && !summary->interrupted) summary->labels_not_yet_known = (*reader)->labels_not_yet_known();
-  return summary;
-}
-
 int run(Arguments& arguments) {
   const IngestOptions& options = arguments.ingest;
   if (options.data.empty() == options.connect.empty()) {
     return print_usage_error("ingest needs either --data DIR (decide here) or --connect ENDPOINT (a running service)");
   }
   if (auto read = read_files(arguments); !read) return print_error(read.error());
-  const auto summary = ingest(options);
-  if (!summary) return print_error(summary.error());
-  std::cout << (arguments.json ? summary->to_json() : summary->to_text());
-  if (!summary->interrupted) return kDone;
-  std::cerr << "vigil: interrupted; the same command again goes on: what is decided already costs nothing\n";
-  return kFailed;
+  return report(ingest(options), arguments.json ? SummaryForm::json : SummaryForm::text);
 }
 
 void add_options(CLI::App& command, Arguments& arguments) {

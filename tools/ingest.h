@@ -32,4 +32,10 @@ std::vector<commands::Command> activations(const IngestOptions& options, const s
 eventlog::Expected<IngestSummary> ingest_embedded(const IngestOptions& options, commands::InputReader& reader);
 eventlog::Expected<IngestSummary> ingest_connected(const IngestOptions& options, commands::InputReader& reader);
 
+// Opens the input, goes the way the options say, completes the summary.
+eventlog::Expected<IngestSummary> ingest(const IngestOptions& options);
+// What a user sees of it at the end: the summary (as text or JSON) or the error. Returns the exit code.
+enum class SummaryForm { text, json };
+int report(const eventlog::Expected<IngestSummary>& summary, SummaryForm form);
+
 }  // namespace vigil::tools
