@@ -1,0 +1,86 @@
+#include "api/query.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/api/held_engine.h"
+#include "tests/api/held_models.h"
+#include "tests/api/wire.h"
+
+namespace vigil::api {
+namespace {
+
+class QueryTest : public testing::Test {
+ protected:
+  Json ask(const std::string& request, const std::string& id = "") {
+    return Json::parse(queries_.answer(request, id));
+  }
+  Json ask(const Json& request) { return ask(request.dump()); }
+  void refused(const Json& request, const std::string& reason) {
+    const Json answer = ask(request);
+    EXPECT_EQ(answer["status"], "error") << answer;
+    EXPECT_EQ(answer["code"], "invalid");
+    EXPECT_NE(answer["text"].get<std::string>().find(reason), std::string::npos) << answer;
+  }
+
+  HeldLog log_;
+  HeldModels models_;
+  Queries queries_{{log_, models_, {}}};
+};
+
+TEST_F(QueryTest, AnswersEchoTheIdAndSayHowFreshTheyAre) {
+  models_.apply_up_to(12);
+  const Json answer = ask(R"({"query":"customer","customer_id":"c1"})", R"("q-1")");
+  EXPECT_EQ(answer["id"], "q-1");
+  EXPECT_EQ(answer["op"], "query");
+  EXPECT_EQ(answer["query"], "customer");
+  EXPECT_EQ(answer["as_of"], 12);
+  EXPECT_EQ(answer["row"]["customer_id"], "c1");
+}
+
+TEST_F(QueryTest, SomethingUnknownIsNullAndNoError) {
+  const Json answer = ask({{"query", "customer"}, {"customer_id", "nobody"}});
+  EXPECT_TRUE(answer["row"].is_null());
+  EXPECT_FALSE(answer.contains("status"));
+  EXPECT_TRUE(ask({{"query", "alerts"}})["rows"].empty());
+}
+
+TEST_F(QueryTest, AnUnknownQueryIsToldWhichThereAre) {
+  refused({{"query", "custmer"}}, "customer, merchant, aggregates");
+  refused({{"q", 1}}, "'query' is missing");
+}
+
+TEST_F(QueryTest, MissingAndWrongFieldsAreNamed) {
+  refused({{"query", "customer"}}, "'customer_id' is missing");
+  refused({{"query", "customer"}, {"customer_id", 7}}, "'customer_id' must be a text");
+  refused({{"query", "alerts"}, {"since", -1}}, "'since' must be a number, 0 or more");
+  refused({{"query", "alerts"}, {"severity", "P9"}}, "'severity' must be one of P0, P1, P2, P3");
+  refused({{"query", "aggregates"}, {"granularity", "week"}}, "minute, hour, day");
+  refused({{"query", "aggregates"}, {"dimension", "colour"}}, "all, status, category");
+  refused({{"query", "aggregates"}, {"from", "yesterday"}}, "'from' must be a time");
+  refused({{"query", "rules"}, {"at_least", "x"}}, "'at_least' must be a number");
+  refused({{"query", "rules"}, {"timeout_ms", 1.5}}, "'timeout_ms' must be a number");
+}
+
+TEST_F(QueryTest, WhatIsNoJsonObjectIsAnsweredToo) {
+  for (const char* request : {"", "[]", "{\"query\":", "7", "\"customer\"", "\xff\xfe"}) {
+    EXPECT_EQ(ask(std::string(request))["code"], "invalid") << request;
+  }
+}
+
+TEST_F(QueryTest, AModelThatCannotBeReadIsUnavailable) {
+  const Json answer = ask({{"query", "customer"}, {"customer_id", "unreadable"}});
+  EXPECT_EQ(answer["code"], "unavailable");
+  EXPECT_EQ(answer["text"], "customer_profile: bad page");
+}
+
+TEST_F(QueryTest, FreshnessIsReadFromTheRequestAndLimited) {
+  EXPECT_FALSE(queries_.freshness(R"({"query":"rules"})"));
+  EXPECT_FALSE(queries_.freshness("no JSON"));
+  const auto asked = queries_.freshness(R"({"query":"rules","at_least":7,"timeout_ms":99999999})");
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(asked->at_least, eventlog::Position{7});
+  EXPECT_EQ(asked->timeout, kQueryTimeoutMax);
+}
+
+}  // namespace
+}  // namespace vigil::api

@@ -1,0 +1,67 @@
+#include "api/query_thread.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/api/held_engine.h"
+#include "tests/api/held_models.h"
+#include "tests/api/wire.h"
+
+namespace vigil::api {
+namespace {
+
+class QueryThreadTest : public testing::Test {
+ protected:
+  static QueryMessage question(const std::string& id, Json query) {
+    query["op"] = "query";
+    return {"peer", false, id, query.dump()};
+  }
+  Json take(QueryThread& queries) {
+    QueryMessage answer;
+    while (!queries.take(answer)) std::this_thread::yield();
+    return Json::parse(answer.text);
+  }
+
+  HeldLog log_;
+  HeldModels models_;
+  Wakeup answered_;
+};
+
+TEST_F(QueryThreadTest, AQueryThatWaitsForAPositionHoldsUpNoOther) {
+  QueryThread queries({log_, models_, {}}, 10, answered_);
+  ASSERT_TRUE(queries.ask(question("1", {{"query", "customer"}, {"customer_id", "c1"}, {"at_least", 5}, {"timeout_ms", 20'000}})));
+  ASSERT_TRUE(queries.ask(question("2", {{"query", "customer"}, {"customer_id", "c1"}})));
+  EXPECT_EQ(take(queries)["id"], 2);
+  models_.apply_up_to(5);
+  const Json late = take(queries);
+  EXPECT_EQ(late["id"], 1);
+  EXPECT_EQ(late["as_of"], 5);
+}
+
+TEST_F(QueryThreadTest, APositionNotReachedInTimeIsToldWithHowFarItIs) {
+  models_.apply_up_to(3);
+  QueryThread queries({log_, models_, {}}, 10, answered_);
+  ASSERT_TRUE(queries.ask(question("1", {{"query", "rules"}, {"at_least", 4}, {"timeout_ms", 0}})));
+  const Json answer = take(queries);
+  EXPECT_EQ(answer["code"], "not_yet");
+  EXPECT_EQ(answer["as_of"], 3);
+}
+
+TEST_F(QueryThreadTest, StoppingWaitsForNoPosition) {
+  QueryThread queries({log_, models_, {}}, 10, answered_);
+  ASSERT_TRUE(queries.ask(question("1", {{"query", "rules"}, {"at_least", 4}, {"timeout_ms", 30'000}})));
+  queries.hurry();
+  EXPECT_EQ(take(queries)["code"], "not_yet");
+  EXPECT_TRUE(queries.idle());
+}
+
+TEST_F(QueryThreadTest, MoreThanTheLimitIsRefusedUntilAnswersAreTaken) {
+  QueryThread queries({log_, models_, {}}, 2, answered_);
+  ASSERT_TRUE(queries.ask(question("1", {{"query", "rules"}})));
+  ASSERT_TRUE(queries.ask(question("2", {{"query", "rules"}})));
+  EXPECT_FALSE(queries.ask(question("3", {{"query", "rules"}})));
+  EXPECT_EQ(take(queries)["id"], 1);
+  EXPECT_TRUE(queries.ask(question("4", {{"query", "rules"}})));
+}
+
+}  // namespace
+}  // namespace vigil::api
