@@ -65,6 +65,7 @@ StoreOptions HostedModel::store_options(const std::string& log_id) const {
 Expected<void> HostedModel::adopt(std::unique_ptr<Store> store, std::uint64_t generation) {
   auto meta = store->meta();
   if (!meta) return std::unexpected(meta.error());
+  projection_->loader().release();
   store_ = std::move(store);
   generation_ = generation;
   meta_ = *meta;
@@ -87,9 +88,11 @@ Expected<void> HostedModel::open_new(const eventlog::LogSource& log) {
 Expected<void> HostedModel::open_current(const eventlog::LogSource& log) {
   auto generation = generations_.current();
   if (!generation) return std::unexpected(generation.error());
-  if (!*generation) {
-    reason_ = "new";
-    return open_new(log);
+  if (!*generation) {  // there is no older one to protect: in service from the start, as far as it has come
+    if (auto opened = open_new(log); !opened) return opened;
+    state_ = ModelState::following;
+    if (auto recorded = flush(); !recorded) return recorded;
+    return generations_.promote(generation_);
   }
   auto store = Store::open(generations_.path(**generation), store_options(log.id()), options_.boot_id);
   if (!store && !replaceable(store.error())) return std::unexpected(store.error());

@@ -29,8 +29,8 @@ std::unique_ptr<Projection> make_projection(std::string_view name, const eventlo
 // applied() and read() are thread-safe.
 class HostedModel {
  public:
-  // The generation in service, or, when there is none or it cannot be used, a new one beside it that is filled
-  // from position 1 and takes its place once it has folded what is durable now.
+  // The generation in service (a new one when there is none), or, when it cannot be used, one beside it that is
+  // filled from position 1 and takes its place once it has folded what is durable now.
   // Errors: io; damaged when the checkpoint is ahead of the log.
   static Expected<std::unique_ptr<HostedModel>> open(const std::filesystem::path& models, std::string_view name,
                                                      const eventlog::LogSource& log, const HostOptions& options);
@@ -83,8 +83,8 @@ class HostedModel {
   std::string name_;
   Generations generations_;
   HostOptions options_;
+  std::unique_ptr<Store> store_;  // outlives the projection, which may hold a view of it
   std::unique_ptr<Projection> projection_;
-  std::unique_ptr<Store> store_;
   std::uint64_t generation_ = 0;
   bool read_only_ = false;
 

@@ -23,8 +23,8 @@ struct ReadModelsOptions {
   std::uint64_t overlay_bytes_max = 64ull << 20;   // per model; folded and not yet evicted
   std::uint64_t states_bytes_max = 512ull << 20;   // of `snapshots`: entity states that need not be restored
   std::uint64_t map_bytes_initial = 1ull << 30;    // address space per model; grows by doubling
-  std::function<std::chrono::steady_clock::time_point()> clock;  // default steady_clock::now
-  std::string boot_id;                             // default the machine's
+  std::function<std::chrono::steady_clock::time_point()> clock = {};  // default steady_clock::now
+  std::string boot_id = {};                        // default the machine's
 };
 
 enum class ModelState : std::uint8_t { following, rebuilding, parked };
