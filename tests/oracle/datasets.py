@@ -14,7 +14,6 @@ class DataSet:
     raw: Path
     expected: Path
     transactions: int
-    first_parts: tuple  # (map, file) pairs ingested before the stream: reference data
 
     @property
     def map(self):
@@ -24,17 +23,13 @@ class DataSet:
     def features(self):
         return HERE / f"{self.name}.features.toml"
 
-    def parts(self):
-        """All (map, file) pairs in the order they are ingested."""
-        return (*self.first_parts, (self.map, self.raw))
-
     def present(self):
         return self.raw.exists() and self.expected.exists()
 
 
 HANDBOOK = DataSet("handbook", DATA / "handbook/raw_d078_d135.csv.zst",
-                   DATA / "handbook/expected_features_d115_d135.csv.zst", 555_712, ())
+                   DATA / "handbook/expected_features_d115_d135.csv.zst", 555_712)
 HANDBOOK_DAILY_STATS = DATA / "handbook/daily_stats.csv.zst"
 SPARKOV = DataSet("sparkov", DATA / "sparkov/tx_2020-05_06.csv.zst", DATA / "sparkov/expected_2020-06.csv.zst",
-                  148_553, ((HERE / "sparkov_customers.map.toml", DATA / "sparkov/customers.csv.zst"),))
+                  148_553)
 BY_NAME = {"handbook": HANDBOOK, "sparkov": SPARKOV}

@@ -51,14 +51,14 @@ def main():
         print(f"SKIPPED: {data_set.raw} is not there")
         return SKIPPED
     with tempfile.TemporaryDirectory(prefix="vigil-determinism-") as directory:
-        part = (data_set.map, first_rows(data_set, directory))
+        raw = first_rows(data_set, directory)
         runs = {}
         for batch in BATCHES:
             data = Path(directory) / f"batch{batch}"
-            vigil(*ingest_arguments(data_set, part, ("--data", data)), "--batch", batch, timeout=600)
+            vigil(*ingest_arguments(data_set, raw, "--data", data), "--batch", batch, timeout=600)
             runs[f"embedded, batch {batch}"] = observed(data, directory)
         data = Path(directory) / "served"
-        ingest_server(data_set, data, (part,))
+        ingest_server(data_set, data, raw)
         runs["served"] = observed(data, directory)
         (first_name, first), *others = runs.items()
         print(f"{len(first['events'])} events, models {sorted(first['models'])}")

@@ -27,26 +27,20 @@ SEED = 20261121
 HANDBOOK_EPOCH = datetime(2018, 4, 1, tzinfo=timezone.utc)
 
 
-def ingest_arguments(data_set, part, target):
-    map_file, raw = part
-    arguments = ["ingest", *target, "--map", map_file, raw]
-    return arguments + (["--features", data_set.features] if target[0] == "--data" else [])
+def ingest_arguments(data_set, raw, *target):
+    return "ingest", *target, "--map", data_set.map, "--features", data_set.features, raw
 
 
 def ingest_plain(data_set, data):
-    for part in data_set.parts():
-        vigil(*ingest_arguments(data_set, part, ("--data", data)), timeout=900)
+    vigil(*ingest_arguments(data_set, data_set.raw, "--data", data), timeout=900)
 
 
 def ingest_cut(data_set, data):
     """Each cut falls after a random time; the last run is left alone."""
     draw = random.Random(SEED)
-    *first_parts, stream = data_set.parts()
-    for part in first_parts:
-        vigil(*ingest_arguments(data_set, part, ("--data", data)))
+    command = [VIGIL, *map(str, ingest_arguments(data_set, data_set.raw, "--data", data))]
     cuts = 0
     while cuts < CUTS:
-        command = [VIGIL, *map(str, ingest_arguments(data_set, stream, ("--data", data)))]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             code = process.wait(timeout=draw.uniform(0.05, 0.9))
@@ -60,14 +54,13 @@ def ingest_cut(data_set, data):
     if cuts < 2:
         raise Mismatch(f"the stream was cut only {cuts} times: nothing was tested")
     print(f"{data_set.name}: cut {cuts} times")
-    vigil(*ingest_arguments(data_set, stream, ("--data", data)), timeout=900)
+    vigil(*command[1:], timeout=900)
 
 
-def ingest_server(data_set, data, parts=None):
+def ingest_server(data_set, data, raw=None):
     server = Server(data, "--features", data_set.features).wait_ready()
     try:
-        for part in parts or data_set.parts():
-            vigil(*ingest_arguments(data_set, part, ("--connect", server.endpoint)), timeout=900)
+        vigil(*ingest_arguments(data_set, raw or data_set.raw, "--connect", server.endpoint), timeout=900)
     finally:
         code = server.stop()
     if code != 0:
