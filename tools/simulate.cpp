@@ -1,11 +1,15 @@
 // `vigil simulate`: a labelled stream of payments with injected fraud.
 #include <CLI/CLI.hpp>
+#include <chrono>
+#include <functional>
 #include <iostream>
 #include <memory>
 
 #include "api/time_text.h"
+#include "commands/message_parser.h"
 #include "tools/output_file.h"
 #include "tools/progress.h"
+#include "tools/service_sender.h"
 #include "tools/simulation/stream.h"
 #include "tools/simulation/writer.h"
 #include "tools/subcommand.h"
@@ -21,6 +25,7 @@ struct SimulateOptions {
   double fraud_rate = 0.005;
   std::string start = "2026-01-01";
   std::string out = "-";
+  std::string connect;
 };
 
 bool completes(SimulateOptions& options) {
@@ -34,21 +39,22 @@ bool completes(SimulateOptions& options) {
   return true;
 }
 
-Expected<void> write_stream(const SimulateOptions& options) {
-  const std::string plain = options.out.ends_with(".zst") ? options.out.substr(0, options.out.size() - 4) : options.out;
-  const auto format = plain.ends_with(".csv") ? simulation::Format::csv : simulation::Format::json_lines;
-  auto file = OutputFile::create(options.out);
-  if (!file) return std::unexpected(file.error());
+// Where the lines go; false stops the stream.
+using TakeLine = std::function<bool(std::string_view)>;
+
+void run_stream(const SimulateOptions& options, simulation::Format format, const TakeLine& take) {
   simulation::Stream stream(options.stream);
   const simulation::Writer writer(format, stream);
   Progress progress("simulating", "transactions");
-  std::string line;
-  writer.write_preamble([&](std::string_view text) { (*file)->write(line.assign(text) += '\n'); });
+  bool going = true;
+  writer.write_preamble([&](std::string_view line) { going = going && take(line); });
   std::uint64_t transactions = 0, frauds = 0, labels = 0;
-  while (const auto item = stream.next()) {
+  std::string line;
+  while (going) {
+    const auto item = stream.next();
+    if (!item) break;
     line.clear();
-    if (writer.write(line, *item)) (*file)->write(line += '\n');
-    if ((*file)->failed()) break;
+    if (writer.write(line, *item)) going = take(line);
     const auto* payment = std::get_if<simulation::NumberedPayment>(&*item);
     if (payment == nullptr) {
       ++labels;
@@ -57,17 +63,49 @@ Expected<void> write_stream(const SimulateOptions& options) {
     frauds += payment->payment.scenario != simulation::Scenario::none;
     if (++transactions % 1024 == 0) progress.update(transactions, transactions, options.stream.transactions);
   }
-  if (auto finished = (*file)->finish(); !finished) return finished;
   progress.finish();
   std::cerr << "simulated " << grouped(transactions) << " transactions of " << grouped(stream.options().customers)
             << " customers, " << grouped(frauds) << " of them fraud, " << grouped(labels) << " labels, in "
             << duration_text(progress.seconds()) << '\n';
+}
+
+Expected<void> write_stream(const SimulateOptions& options) {
+  const std::string plain = options.out.ends_with(".zst") ? options.out.substr(0, options.out.size() - 4) : options.out;
+  const auto format = plain.ends_with(".csv") ? simulation::Format::csv : simulation::Format::json_lines;
+  auto file = OutputFile::create(options.out);
+  if (!file) return std::unexpected(file.error());
+  std::string text;
+  run_stream(options, format, [&](std::string_view line) {
+    (*file)->write(text.assign(line) += '\n');
+    return !(*file)->failed();
+  });
+  return (*file)->finish();
+}
+
+// Straight to a running service, as `vigil ingest --connect` would send the file.
+Expected<void> send_stream(const SimulateOptions& options) {
+  IngestSummary summary;
+  auto sender = ServiceSender::connect(options.connect, {}, summary);
+  if (!sender) return std::unexpected(sender.error());
+  commands::MessageParser parser;
+  Expected<void> sent;
+  const auto started = std::chrono::steady_clock::now();
+  run_stream(options, simulation::Format::json_lines, [&](std::string_view line) {
+    for (const commands::Command& command : parser.parse_line(line, "simulated").commands) {
+      if (sent) sent = (*sender)->send(command);
+    }
+    return sent.has_value();
+  });
+  if (sent) sent = (*sender)->settle();
+  if (!sent) return sent;
+  summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  std::cout << summary.to_text();
   return {};
 }
 
 int simulate(SimulateOptions& options) {
   if (!completes(options)) return kUsage;
-  const auto written = write_stream(options);
+  const auto written = options.connect.empty() ? write_stream(options) : send_stream(options);
   return written ? kDone : print_error(written.error());
 }
 
@@ -93,6 +131,8 @@ void add_simulate(CLI::App& app, int& exit_code) {
   command->add_option("--out", options->out,
                       "file to write: .csv, or JSON lines with any other name; .zst compresses; - is stdout")
       ->capture_default_str();
+  command->add_option("--connect", options->connect,
+                      "send it to a running service instead, whose clock then follows the stream");
   example(*command, "build/vigil simulate --transactions 10000 --fraud-rate 0.01 --seed 7 --out /tmp/vigil-example.jsonl");
   command->callback([options, &exit_code] { exit_code = simulate(*options); });
 }

@@ -14,9 +14,11 @@ DRAWERS = {'util', 'utils', 'common', 'helper', 'helpers', 'misc', 'manager', 'h
 HEADER_LINES_MAX = 200
 SOURCE_LINES_MAX = 600
 FUNCTION_LINES_MAX = 70
-LINE_COLUMNS_MAX = 120
-# Headers of these libraries stay inside .cpp files.
-WRAPPED = re.compile(r'#include\s+[<"](capnp/|kj/|lmdb\.h|zmq|simdjson|toml\+\+|nlohmann/|CLI/|openssl/|isa-l|'
+TEST_HEADER_LINES_MAX = 300  # fixtures hold code that a product's header would not
+# Headers of these libraries stay inside .cpp files, and in the private headers named here, which exist to be
+# included by a few .cpp files of their own folder. (json_fwd.hpp declares and costs nothing.)
+WRAPPERS = {'eventlog/schema/wire_message.h'}
+WRAPPED = re.compile(r'#include\s+[<"](capnp/|kj/|lmdb\.h|zmq|simdjson|toml\+\+|nlohmann/json\.hpp|CLI/|openssl/|isa-l|'
                      r'zstd\.h|sodium|xxhash)')
 INCLUDE = re.compile(r'^\s*#include\s+"([^"]+)"', re.M)
 UNFINISHED = re.compile(r'\b(TODO|FIXME|XXX|HACK)\b')
@@ -51,7 +53,7 @@ def tests_link_one_folder(name, text):
 
 
 def wrapped_headers(name, text):
-    if name.suffix == '.h' and name.parts[0] in FOLDERS:
+    if name.suffix == '.h' and name.parts[0] in FOLDERS and str(name) not in WRAPPERS:
         for line in text.split('\n'):
             if WRAPPED.search(line):
                 yield f'{name}: {line.strip()} belongs into the .cpp that wraps it'
@@ -66,11 +68,11 @@ def lmdb_and_zmq_in_their_folder(name, text):
 def size_and_words(name, text):
     lines = text.split('\n')
     limit = HEADER_LINES_MAX if name.suffix == '.h' else SOURCE_LINES_MAX
+    if name.suffix == '.h' and name.parts[0] in ('tests', 'bench'):
+        limit = TEST_HEADER_LINES_MAX
     if len(lines) - 1 > limit:
         yield f'{name}: {len(lines) - 1} lines, at most {limit}'
     for number, line in enumerate(lines, 1):
-        if len(line) > LINE_COLUMNS_MAX and 'R"' not in text:
-            yield f'{name}:{number}: {len(line)} columns, at most {LINE_COLUMNS_MAX}'
         if UNFINISHED.search(line):
             yield f'{name}:{number}: unfinished: {line.strip()[:80]}'
     if name.stem in DRAWERS:
@@ -79,21 +81,28 @@ def size_and_words(name, text):
         yield f'{name}: a disabled test'
 
 
+def without_texts(text):
+    """The same lines with string and character literals and comments emptied, so that braces can be counted."""
+    def blank(match):
+        return '\n' * match.group(0).count('\n')
+    text = re.sub(r'R"(\w*)\(.*?\)\1"', blank, text, flags=re.S)
+    return re.sub(r'"(\\.|[^"\\\n])*"|\'(\\.|[^\'\\\n])\'|//[^\n]*', '', text)
+
+
 def long_functions(name, text):
-    """A function's body is what stands between a line that ends in '{' at some indentation and the line that
-    is just '}' at the same one. Good enough for clang-formatted code; namespaces and types are left out."""
-    lines = text.split('\n')
-    opener = re.compile(r'^(\s*)(?!.*\b(namespace|struct|class|enum|union)\b)[\w:<>~&*\[\] ,]*\b[\w~]+\(.*\{$')
+    """A body begins on a line with a ')' that ends in '{' and ends where its braces are closed again. Good enough
+    for clang-formatted code; namespaces and types have no ')' there."""
+    lines = without_texts(text).split('\n')
     for start, line in enumerate(lines):
-        match = opener.match(line)
-        if not match or line.lstrip().startswith(('if', 'for', 'while', 'switch', '}', 'else')):
+        if not re.search(r'\).*\{$', line) or re.match(r'\s*(if|for|while|switch|\}|else|namespace)\b', line):
             continue
-        close = match.group(1) + '}'
-        for end in range(start + 1, len(lines)):
-            if lines[end].rstrip(';') == close:
-                if end - start + 1 > FUNCTION_LINES_MAX:
-                    yield f'{name}:{start + 1}: a function of {end - start + 1} lines, at most {FUNCTION_LINES_MAX}'
+        depth = 0
+        for end in range(start, len(lines)):
+            depth += lines[end].count('{') - lines[end].count('}')
+            if depth <= 0:
                 break
+        if end - start + 1 > FUNCTION_LINES_MAX:
+            yield f'{name}:{start + 1}: a function of {end - start + 1} lines, at most {FUNCTION_LINES_MAX}'
 
 
 CHECKS = [upward_includes, tests_link_one_folder, wrapped_headers, lmdb_and_zmq_in_their_folder, size_and_words,
