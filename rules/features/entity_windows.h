@@ -70,7 +70,10 @@ class EntityWindows {
   void prefetch_entries(const EntityRecord& record, Touch touch) const {
     const EntryRing& ring = record.ring;
     if (ring.empty()) return;
-    touch(rings_->at(ring, ring.end - 1));
+    // The newest chunks: where entries are added, and where seen_before looks first.
+    for (std::uint32_t back = 1; back <= ring.size() && back <= 3 * RingStore::kChunk; back += RingStore::kChunk) {
+      touch(rings_->at(ring, ring.end - back));
+    }
     for (const WindowPlan& window : plan_.windows) {
       const auto at = record.get<WindowBounds>(window.bounds);
       if (at.lo != ring.end) touch(rings_->at(ring, at.lo));
