@@ -107,8 +107,8 @@ class Clients(SystemTest):
             result = client.ask(stream.submit(number, number, 1))["results"][0]
             customer = stream.transaction(number)["customer_id"]
             answer = client.ask({"op": "query", "id": "q", "query": "customer", "customer_id": customer,
-                                 "at_least": result["position"]})
-            self.assertGreaterEqual(answer["checkpoint"], result["position"], answer)
+                                 "at_least": result["position"], "timeout_ms": 10_000})
+            self.assertGreaterEqual(answer["as_of"], result["position"], answer)
             self.assertEqual(sum(stream.transaction(n)["customer_id"] == customer for n in range(number + 1)),
                              answer["row"]["transactions"], answer)
 

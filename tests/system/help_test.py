@@ -11,8 +11,6 @@ from harness import SOURCE, SystemTest, VIGIL, main, vigil
 
 SUBCOMMANDS = ("serve", "ingest", "query", "tail", "rebuild", "verify", "export", "simulate", "quarantine", "log",
                "features", "rules")
-ENDLESS = "ready:"  # what a command that goes on until SIGTERM prints when it is up
-SCRATCH = "/tmp/vigil*"  # where examples put their files
 
 
 def examples(help_text):
@@ -21,7 +19,14 @@ def examples(help_text):
     return [line.strip() for line in footer.splitlines()[1:] if line.startswith("  ")]
 
 
+def nested(help_text):
+    """The subcommands a subcommand lists."""
+    _, _, listed = help_text.partition("Subcommands:\n")
+    return re.findall(r"(?m)^  ([a-z]+)\b", listed.partition("\nExample")[0])
+
+
 def clear_scratch():
+    """Examples put their files under /tmp/vigil-example*; one of an earlier run must not help them."""
     for path in Path("/tmp").glob("vigil-example*"):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
@@ -30,13 +35,17 @@ class Help(SystemTest):
     @classmethod
     def setUpClass(cls):
         cls.texts = {name: vigil(*name.split(), "--help").stdout for name in ("", *SUBCOMMANDS)}
+        for name in SUBCOMMANDS:
+            for inner in nested(cls.texts[name]):
+                cls.texts[f"{name} {inner}"] = vigil(name, inner, "--help").stdout
 
     def test_every_subcommand_is_listed_and_has_an_example(self):
         for name in SUBCOMMANDS:
             with self.subTest(subcommand=name):
                 self.assertRegex(self.texts[""], rf"(?m)^\s*{name}\b")
-                self.assertTrue(examples(self.texts[name]), self.texts[name])
-        self.assertTrue(examples(self.texts[""]))
+        for name, text in self.texts.items():
+            with self.subTest(help=name):
+                self.assertTrue(examples(text), text)
 
     def root(self):
         """A copy of the repository's root in which build/vigil is the binary under test."""
