@@ -2,6 +2,7 @@
 
 #include "commands/recorder.h"
 #include "eventlog/storage/environment.h"
+#include "projections/newest_checkpoint.h"
 
 namespace vigil::commands {
 
@@ -84,7 +85,12 @@ Expected<std::unique_ptr<Engine>> Engine::open(eventlog::Environment& environmen
     return eventlog::fail(ErrorKind::invalid, "segments must be at least " +
                                                   std::to_string(kSegmentBytesMin >> 20) + " MiB");
   }
-  auto log = eventlog::Log::open(environment, data_directory / "log", options.log);
+  // What a read model has seen was durable: asked before recovery may cut anything.
+  const projections::NewestCheckpoint seen = projections::newest_checkpoint(data_directory / "models");
+  eventlog::LogOptions log_options = options.log;
+  log_options.known_durable = seen.position;
+  log_options.known_durable_of = seen.log_id;
+  auto log = eventlog::Log::open(environment, data_directory / "log", log_options);
   if (!log) return std::unexpected(log.error());
   auto engine = std::make_unique<LiveEngine>(environment, std::move(*log), record_bytes_max(options.log));
   if (auto started = engine->start(options); !started) return std::unexpected(started.error());

@@ -53,8 +53,8 @@ struct Reply {
 // Not thread-safe: one thread owns it. The log it holds may be read by any thread (log()).
 class Engine {
  public:
-  // Opens DIR/log, replays it into decision state. Errors as Log::open, and `damaged` when an event cannot
-  // be folded.
+  // Opens DIR/log, which must reach what the read models in DIR/models have seen, and replays it into decision
+  // state. Errors as Log::open, and `damaged` when an event cannot be folded.
   static eventlog::Expected<std::unique_ptr<Engine>> open(eventlog::Environment& environment,
                                                           const std::filesystem::path& data_directory,
                                                           const EngineOptions& options);

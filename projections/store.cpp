@@ -248,19 +248,33 @@ Expected<void> Store::check_meta() const {
   return {};
 }
 
-Expected<std::unique_ptr<Store>> Store::open(const fs::path& directory, const StoreOptions& options,
-                                             const std::string& boot_id) {
-  if (auto made = make_directories(directory); !made) return std::unexpected(made.error());
+// Whether unsynced commits may stand there; damaged when they are from before the machine's last start.
+Expected<bool> Store::check_marker(const fs::path& directory, const std::string& boot_id) {
   auto marker = read_file(directory / kMarkerFile);
   if (!marker) return std::unexpected(marker.error());
   if (*marker && (boot_id.empty() || **marker != boot_id)) {
     return fail(ErrorKind::damaged,
                 directory.string() + ": the machine went down before this model was synced; it is made anew");
   }
+  return marker->has_value();
+}
+
+Expected<StoreMeta> Store::peek(const fs::path& directory, const std::string& boot_id) {
+  if (auto marked = check_marker(directory, boot_id); !marked) return std::unexpected(marked.error());
+  auto store = open_environment(directory, {}, true);
+  if (!store) return std::unexpected(store.error());
+  return (*store)->meta();
+}
+
+Expected<std::unique_ptr<Store>> Store::open(const fs::path& directory, const StoreOptions& options,
+                                             const std::string& boot_id) {
+  if (auto made = make_directories(directory); !made) return std::unexpected(made.error());
+  auto marked = check_marker(directory, boot_id);
+  if (!marked) return std::unexpected(marked.error());
   auto store = open_environment(directory, options, false);
   if (!store) return store;
   (*store)->boot_id_ = boot_id;
-  (*store)->marked_ = marker->has_value();
+  (*store)->marked_ = *marked;
   auto found = (*store)->meta();
   if (!found) return std::unexpected(found.error());
   if (found->schema_hash == 0) {

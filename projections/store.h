@@ -113,6 +113,9 @@ class Store {
   // options.log_id is empty.
   static Expected<std::unique_ptr<Store>> open_read_only(const std::filesystem::path& directory,
                                                          const StoreOptions& options);
+  // What an environment says of itself, whatever its schema and log. Errors: not_found, io, damaged (also:
+  // unsynced at a power loss). Nobody may have it open for writing in this process.
+  static Expected<StoreMeta> peek(const std::filesystem::path& directory, const std::string& boot_id);
   ~Store();  // without sync
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
@@ -130,6 +133,7 @@ class Store {
 
  private:
   Store() = default;
+  static Expected<bool> check_marker(const std::filesystem::path& directory, const std::string& boot_id);
   static Expected<std::unique_ptr<Store>> open_environment(const std::filesystem::path& directory,
                                                            const StoreOptions& options, bool read_only);
   Expected<void> open_databases();

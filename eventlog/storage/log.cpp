@@ -161,7 +161,7 @@ Expected<std::unique_ptr<Log>> Log::open(Environment& environment, const std::fi
   if (auto made = environment.create_directories(directory); !made) return std::unexpected(made.error());
   auto lock = environment.lock(directory / "LOCK");
   if (!lock) return std::unexpected(lock.error());
-  auto found = recover(environment, directory, good->known_durable);
+  auto found = recover(environment, directory, good->known_durable, good->known_durable_of);
   if (!found) return std::unexpected(found.error());
   auto log = std::make_unique<WriterLog>(environment, directory, *good, std::move(*lock));
   if (auto started = log->start(std::move(*found)); !started) return std::unexpected(started.error());

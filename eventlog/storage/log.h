@@ -22,6 +22,7 @@ struct LogOptions {
   std::uint64_t frame_bytes_max = 4ull << 20;  // one commit; lowered to a quarter of a segment if larger
   // The furthest checkpoint of any read model: a log that ends before it has lost history and is refused.
   Position known_durable{};
+  std::string known_durable_of;  // the log's id as that model knows it; "" is any. Another log is not measured by it
 };
 
 // What opening found and did, for the operator.

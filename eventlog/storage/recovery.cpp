@@ -170,13 +170,14 @@ class Recovery {
   Recovery(Environment& environment, const std::filesystem::path& directory)
       : environment_(environment), directory_(directory) {}
 
-  Expected<Recovered> run(Position known_durable) {
+  Expected<Recovered> run(Position known_durable, const std::string& known_durable_of) {
     if (auto done = prepare_directory(); !done) return std::unexpected(done.error());
     auto headers = read_segment_headers(environment_, directory_);
     if (!headers) return std::unexpected(headers.error());
     if (!headers->empty()) {
       if (auto done = scan(*headers); !done) return std::unexpected(done.error());
-      if (auto done = check_end(known_durable); !done) return std::unexpected(done.error());
+      const bool of_this_log = known_durable_of.empty() || known_durable_of == hex(found_.end.log_id);
+      if (auto done = check_end(of_this_log ? known_durable : Position{}); !done) return std::unexpected(done.error());
       if (auto done = cut_tail(); !done) return std::unexpected(done.error());
     } else if (known_durable > Position{}) {
       return ahead(known_durable, Position{});
@@ -312,8 +313,8 @@ class Recovery {
 }  // namespace
 
 Expected<Recovered> recover(Environment& environment, const std::filesystem::path& directory,
-                            Position known_durable) {
-  return Recovery(environment, directory).run(known_durable);
+                            Position known_durable, const std::string& known_durable_of) {
+  return Recovery(environment, directory).run(known_durable, known_durable_of);
 }
 
 Expected<void> write_clean_marker(Environment& environment, const std::filesystem::path& directory,

@@ -49,7 +49,7 @@ struct Recovered {
 // For a writer that holds the lock: syncs, checks, cuts a torn tail, removes the clean-shutdown marker and
 // unfinished files. Errors: damaged, unsupported_version, io.
 Expected<Recovered> recover(Environment& environment, const std::filesystem::path& directory,
-                            Position known_durable);
+                            Position known_durable, const std::string& known_durable_of);
 
 // Written when a writer closes in order; tells the next one where the log must end.
 Expected<void> write_clean_marker(Environment& environment, const std::filesystem::path& directory,

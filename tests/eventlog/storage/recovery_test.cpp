@@ -192,6 +192,16 @@ TEST_F(RecoveryTest, TornTailThatACheckpointReachesIsRefusedAndLeftAsItIs) {
   EXPECT_EQ(read_file(last_segment()), before);
 }
 
+TEST_F(RecoveryTest, ACheckpointOfAnotherLogSaysNothingAboutThisOne) {
+  open();
+  append(1, 5);
+  crash();
+  LogOptions options = small_segments();
+  options.known_durable = Position{1'000};
+  options.known_durable_of = std::string(32, '0');
+  EXPECT_TRUE(try_open(options));
+}
+
 TEST_F(RecoveryTest, EmptyDirectoryWithACheckpointIsRefused) {
   LogOptions options = small_segments();
   options.known_durable = Position{1};
