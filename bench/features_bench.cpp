@@ -3,9 +3,8 @@
 // Each customer has some payments in the longest window; merchants follow a steep popularity, so that one of
 // them holds a large part of all entries; one payment in a hundred is late by up to an hour. The next 16
 // payments are announced with prefetch(), as the deciding thread does.
-#include <benchmark/benchmark.h>
-
 #include <array>
+#include <benchmark/benchmark.h>
 #include <cmath>
 #include <random>
 #include <string>
@@ -43,8 +42,8 @@ class Payments {
     transaction.id = id;
     now_us_ += step_us_;
     const bool late = random_() % 100 == 0;
-    transaction.event_time = eventlog::EventTime{
-        now_us_ - (late ? static_cast<std::int64_t>(random_() % 3600) * kSecondUs : 0)};
+    transaction.event_time =
+        eventlog::EventTime{now_us_ - (late ? static_cast<std::int64_t>(random_() % 3600) * kSecondUs : 0)};
     transaction.customer_id = customers_[customer];
     // Half of a customer's payments go to its own few merchants, the others anywhere, mostly to popular ones.
     const double uniform = static_cast<double>(random_() % 1'000'000) / 1e6;
@@ -125,7 +124,8 @@ void observe_and_apply(benchmark::State& bench) {
   for (std::size_t i = 0; i < customers * per_customer; ++i) decider.decide_next();
   for (auto _ : bench) decider.decide_next();
   const DecisionStateMemory memory = decider.memory();
-  bench.counters["bytes/entry"] = static_cast<double>(memory.window_bytes) / static_cast<double>(memory.window_entries);
+  bench.counters["bytes/entry"] =
+      static_cast<double>(memory.window_bytes) / static_cast<double>(memory.window_entries);
   bench.counters["entries"] = static_cast<double>(memory.window_entries);
   bench.counters["entity bytes/customer"] =
       static_cast<double>(memory.entity_bytes) / static_cast<double>(memory.customers);

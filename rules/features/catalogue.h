@@ -23,17 +23,26 @@ inline constexpr std::size_t kFeatureDescriptionBytesMax = 1024;
 inline constexpr std::int64_t kReachMaxUs = std::int64_t{730} * 24 * 3600 * 1'000'000;  // window + delay
 inline constexpr std::int64_t kDivideByMax = 1'000'000'000;
 
-
 enum class Aggregate : std::uint8_t {
   // over a window
-  count, sum, mean, stddev, min, max, distinct, ratio, fraud_count, fraud_rate, decline_count,
+  count,
+  sum,
+  mean,
+  stddev,
+  min,
+  max,
+  distinct,
+  ratio,
+  fraud_count,
+  fraud_rate,
+  decline_count,
   zscore,       // of this amount against the window (current excluded): (x − mean) / stddev
   seen_before,  // whether `field` of this transaction occurs in the window (current excluded)
   // of the entity, without a window
-  last,                     // `field` of the newest known transaction
-  seconds_since_last,       // event time minus that of the newest known transaction
-  distance_km_from_last,    // from the newest known place
-  speed_kmh_from_last,      // null when no time has passed
+  last,                   // `field` of the newest known transaction
+  seconds_since_last,     // event time minus that of the newest known transaction
+  distance_km_from_last,  // from the newest known place
+  speed_kmh_from_last,    // null when no time has passed
   distance_km_from_home,
   seconds_since_first_seen,
   lifetime_count,
@@ -47,10 +56,10 @@ struct Feature {
   std::string name;
   std::optional<eventlog::EntityKind> entity;  // nothing for `expression`
   Aggregate aggregate = Aggregate::count;
-  std::string field;           // "amount_base" unless said otherwise; distinct, last, seen_before: an id or code
+  std::string field;  // "amount_base" unless said otherwise; distinct, last, seen_before: an id or code
   std::int64_t window_us = 0;  // 0 for aggregates without a window
   std::int64_t delay_us = 0;
-  std::string filter;          // expression text, "" for all
+  std::string filter;  // expression text, "" for all
   bool exclude_current = false;
   std::int64_t divide_by = 1;  // sum, mean, stddev, min, max: the value is divided by it, rounded once
   std::string expression;      // for Aggregate::expression

@@ -1,9 +1,8 @@
 #include "rules/features/decision_state.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
 #include <array>
+#include <xxhash.h>
 
 #include "eventlog/storage/invariant.h"
 #include "rules/expression/transaction_fields.h"
@@ -75,10 +74,13 @@ class PrefetchQueue {
 
 struct DecisionState::Impl final : ColumnTexts {
   Impl(const Catalogue& catalogue, std::int64_t lateness_us)
-      : plan(make_plan(catalogue, sizeof(EntityRecord))), passed(plan.filters.size()), slots(kTransactionFields) {
+      : plan(make_plan(catalogue, sizeof(EntityRecord))),
+        passed(plan.filters.size()),
+        slots(kTransactionFields) {
     std::int64_t keep_us = 0;
-    eventlog::invariant(lateness_us >= 0 && !__builtin_add_overflow(catalogue.reach_us(), lateness_us, &keep_us),
-                        "lateness is a length of time");
+    eventlog::invariant(
+        lateness_us >= 0 && !__builtin_add_overflow(catalogue.reach_us(), lateness_us, &keep_us),
+        "lateness is a length of time");
     for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
       stores[kind] = std::make_unique<EntityStore>(plan.kinds[kind], keep_us);
     }
@@ -177,8 +179,9 @@ void DecisionState::Impl::advance(std::int64_t time_us) {
 
 void DecisionState::Impl::apply(const eventlog::TransactionDecided& event, eventlog::Address address) {
   const eventlog::Transaction& transaction = event.transaction;
-  eventlog::invariant(event.amount_base_minor >= 0 && event.amount_base_minor <= eventlog::kAmountBaseMinorMax,
-                      "an accepted amount fits a window entry");
+  eventlog::invariant(
+      event.amount_base_minor >= 0 && event.amount_base_minor <= eventlog::kAmountBaseMinorMax,
+      "an accepted amount fits a window entry");
   if (!plan.filters.empty()) {
     fill_transaction_fields(transaction, event.amount_base_minor, slots);
     evaluate_filters(slots);

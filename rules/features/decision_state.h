@@ -14,16 +14,17 @@ namespace vigil::rules {
 
 struct DecisionStateMemory {
   std::uint64_t customers = 0, merchants = 0, devices = 0;
-  std::uint64_t window_entries = 0;      // live entries over all entities
-  std::uint64_t window_bytes = 0;        // all chunks that hold entries, slack included
-  std::uint64_t entity_bytes = 0;        // tables, entity records, names
+  std::uint64_t window_entries = 0;  // live entries over all entities
+  std::uint64_t window_bytes = 0;    // all chunks that hold entries, slack included
+  std::uint64_t entity_bytes = 0;    // tables, entity records, names
 };
 
 // A fold of the log: the same events in the same order give the same state and the same features, whatever
 // the batching. Not thread-safe: owned by the deciding thread (a rebuild or backtest makes its own).
 // Window semantics are those of docs/features.md: the transactions of the key that were applied before, with
-// event time in (t − D − W, t − D]; the observed transaction itself counts when D = 0 and not exclude_current.
-// Entries are kept for catalogue.reach_us() + lateness_us behind the newest event time applied.
+// event time in (t − D − W, t − D]; the observed transaction itself counts when D = 0 and not
+// exclude_current. Entries are kept for catalogue.reach_us() + lateness_us behind the newest event time
+// applied.
 class DecisionState {
  public:
   // `lateness_us`: how much older than stream time a transaction may be (the acceptance horizon).

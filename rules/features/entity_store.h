@@ -23,7 +23,9 @@ class EntityStore {
   EntityStore(const EntityStore&) = delete;
   EntityStore& operator=(const EntityStore&) = delete;
 
-  std::optional<std::uint32_t> find(std::string_view id) const { return names_.find(NameTable::hash(id), id); }
+  std::optional<std::uint32_t> find(std::string_view id) const {
+    return names_.find(NameTable::hash(id), id);
+  }
   // The entity's number; it is created when it was not known.
   std::uint32_t number_of(std::string_view id);
 

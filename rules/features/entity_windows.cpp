@@ -132,7 +132,8 @@ void EntityWindows::slide_window(EntityRecord& record, const WindowPlan& window,
 
 void EntityWindows::insert(EntityRecord& record, const Entry& entry) {
   if (entry.time_us <= horizon_us_ || plan_.windows.empty()) return;
-  if (rings_->wants_chunk(record.ring) || (!record.ring.empty() && record.ring.oldest_us <= minus_or_least(horizon_us_, keep_us_))) {
+  if (rings_->wants_chunk(record.ring) ||
+      (!record.ring.empty() && record.ring.oldest_us <= minus_or_least(horizon_us_, keep_us_))) {
     forget_expired(record);
   }
   const EntryIndex index = rings_->insert(record.ring, entry);
@@ -205,8 +206,12 @@ void EntityWindows::set_flag(EntityRecord& record, const LabelledEntry& label, s
   }
 }
 
-void EntityWindows::set_fraud(EntityRecord& record, const LabelledEntry& label) { set_flag(record, label, 1); }
-void EntityWindows::clear_fraud(EntityRecord& record, const LabelledEntry& label) { set_flag(record, label, -1); }
+void EntityWindows::set_fraud(EntityRecord& record, const LabelledEntry& label) {
+  set_flag(record, label, 1);
+}
+void EntityWindows::clear_fraud(EntityRecord& record, const LabelledEntry& label) {
+  set_flag(record, label, -1);
+}
 
 const CountedNumbers* EntityWindows::counts(EntityRecord& record, const WindowPlan& window,
                                             const NumberSet& set) {

@@ -71,7 +71,8 @@ class EntityWindows {
     const EntryRing& ring = record.ring;
     if (ring.empty()) return;
     // The newest chunks: where entries are added, and where seen_before looks first.
-    for (std::uint32_t back = 1; back <= ring.size() && back <= 3 * RingStore::kChunk; back += RingStore::kChunk) {
+    for (std::uint32_t back = 1; back <= ring.size() && back <= 3 * RingStore::kChunk;
+         back += RingStore::kChunk) {
       touch(rings_->at(ring, ring.end - back));
     }
     for (const WindowPlan& window : plan_.windows) {
@@ -89,7 +90,8 @@ class EntityWindows {
   void count(EntityRecord& record, const WindowPlan& window, const std::byte* entry, std::int32_t sign);
   static void count_extremes(EntityRecord& record, const Accumulator& sums, const std::byte* entry,
                              std::int32_t sign);
-  void count_numbers(EntityRecord& record, const WindowPlan& window, const std::byte* entry, std::int32_t sign);
+  void count_numbers(EntityRecord& record, const WindowPlan& window, const std::byte* entry,
+                     std::int32_t sign);
   void forget_expired(EntityRecord& record);
   void drop_oldest(EntityRecord& record);
   void set_flag(EntityRecord& record, const LabelledEntry& label, std::int32_t sign);

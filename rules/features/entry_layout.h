@@ -75,7 +75,8 @@ struct EntryLayout {
     return static_cast<std::int64_t>(load(entry + kAmountAt) & ((std::uint64_t{1} << 40) - 1));
   }
   std::uint32_t column(const std::byte* entry, std::size_t index) const {
-    return static_cast<std::uint32_t>(load(entry + at[index]) & ((std::uint64_t{1} << (8 * width[index])) - 1));
+    return static_cast<std::uint32_t>(load(entry + at[index]) &
+                                      ((std::uint64_t{1} << (8 * width[index])) - 1));
   }
 
   void write(const Entry& entry, std::byte* to) const {

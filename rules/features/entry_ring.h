@@ -17,15 +17,15 @@ using EntryIndex = std::uint32_t;
 
 // What an entity's record holds of its ring; zero bytes are an empty ring. Used through RingStore only.
 struct EntryRing {
-  std::int64_t oldest_us = 0;   // event time of the entry at `begin`; meaningful when not empty
+  std::int64_t oldest_us = 0;  // event time of the entry at `begin`; meaningful when not empty
   EntryIndex begin = 0;
   EntryIndex end = 0;
-  EntryIndex base = 0;          // of slot 0 of the first chunk (small rings)
-  std::uint32_t where = 0;      // one chunk: its handle; several: handle of the directory; large: number
-  std::uint16_t first = 0;      // directory: where the first chunk stands
-  std::uint16_t chunks = 0;     // chunks in use (small rings)
-  std::uint16_t capacity = 0;   // directory: room; 0 while there is at most one chunk
-  std::uint8_t slots = 0;       // entries the only chunk has room for
+  EntryIndex base = 0;         // of slot 0 of the first chunk (small rings)
+  std::uint32_t where = 0;     // one chunk: its handle; several: handle of the directory; large: number
+  std::uint16_t first = 0;     // directory: where the first chunk stands
+  std::uint16_t chunks = 0;    // chunks in use (small rings)
+  std::uint16_t capacity = 0;  // directory: room; 0 while there is at most one chunk
+  std::uint8_t slots = 0;      // entries the only chunk has room for
   std::uint8_t large = 0;
 
   std::uint32_t size() const { return end - begin; }
@@ -59,7 +59,8 @@ class RingStore {
   void set_reference(std::int64_t newest_us) { reference_us_ = newest_us; }
 
   std::int64_t time_us(const std::byte* entry) const {
-    const std::uint64_t age = (static_cast<std::uint64_t>(reference_us_) - (layout_.word(entry) >> 16)) & kTimeMask;
+    const std::uint64_t age =
+        (static_cast<std::uint64_t>(reference_us_) - (layout_.word(entry) >> 16)) & kTimeMask;
     return reference_us_ - static_cast<std::int64_t>(age);
   }
   // ring.begin <= index < ring.end.

@@ -15,7 +15,8 @@ constexpr double kSecondsPerHour = 3600.0;
 // One window feature while it is read.
 class WindowReader {
  public:
-  WindowReader(const FeaturePlan& feature, const Observed& observed, EntityRecord& record, EntityWindows& windows)
+  WindowReader(const FeaturePlan& feature, const Observed& observed, EntityRecord& record,
+               EntityWindows& windows)
       : feature_(feature),
         observed_(observed),
         record_(record),
@@ -23,7 +24,8 @@ class WindowReader {
         window_(windows.plan().windows[feature.window]),
         sums_(window_.accumulators[feature.accumulator]),
         bounds_(record.get<WindowBounds>(window_.bounds)),
-        with_current_(feature.counts_current && (observed.flags[feature.kind] & feature.mask) == feature.mask) {}
+        with_current_(feature.counts_current &&
+                      (observed.flags[feature.kind] & feature.mask) == feature.mask) {}
 
   Value read() const {
     switch (feature_.aggregate) {
@@ -60,7 +62,8 @@ class WindowReader {
     }
   }
 
-  static Value zscore_of(std::int64_t amount, std::int64_t sum, unsigned __int128 squares, std::uint64_t count) {
+  static Value zscore_of(std::int64_t amount, std::int64_t sum, unsigned __int128 squares,
+                         std::uint64_t count) {
     if (count < 2) return Value::null();
     const double deviation = standard_deviation_of(sum, squares, count);
     if (!(deviation > 0)) return Value::null();
@@ -141,9 +144,7 @@ class WindowReader {
       if (seen[i] == 0) ++distinct;
       seen[i] = number;
     };
-    each([&](const std::byte* entry) {
-      add(windows_.plan().layout.column(entry, set.column));
-    });
+    each([&](const std::byte* entry) { add(windows_.plan().layout.column(entry, set.column)); });
     add(current);
     return distinct;
   }
@@ -196,7 +197,8 @@ Value speed(const Observed& observed, const Lifetime& lifetime) {
 Value lifetime_mean(const FeaturePlan& feature, const Observed& observed, const Lifetime& lifetime) {
   const std::uint64_t count = lifetime.transactions + (feature.counts_current ? 1 : 0);
   if (count == 0) return Value::null();
-  return Value::of(mean_of(lifetime.amount_sum_minor + (feature.counts_current ? observed.amount_minor : 0), count));
+  return Value::of(
+      mean_of(lifetime.amount_sum_minor + (feature.counts_current ? observed.amount_minor : 0), count));
 }
 
 Value last_text(const FeaturePlan& feature, const EntityRecord& record, const EntityWindows& windows,
@@ -219,7 +221,8 @@ Value read_feature(const FeaturePlan& feature, const Observed& observed, EntityW
     case Aggregate::seconds_since_last:
       return known ? Value::of(seconds_between(lifetime.last_seen.value(), observed.time_us)) : Value::null();
     case Aggregate::seconds_since_first_seen:
-      return known ? Value::of(seconds_between(lifetime.first_seen.value(), observed.time_us)) : Value::null();
+      return known ? Value::of(seconds_between(lifetime.first_seen.value(), observed.time_us))
+                   : Value::null();
     case Aggregate::distance_km_from_last:
       return distance(lifetime.last_place, observed.place);
     case Aggregate::speed_kmh_from_last:
@@ -231,8 +234,8 @@ Value read_feature(const FeaturePlan& feature, const Observed& observed, EntityW
     case Aggregate::lifetime_mean:
       return lifetime_mean(feature, observed, lifetime);
     case Aggregate::lifetime_zscore:
-      return WindowReader::zscore_of(observed.amount_minor, lifetime.amount_sum_minor, lifetime.amount_square_sum,
-                                     lifetime.transactions);
+      return WindowReader::zscore_of(observed.amount_minor, lifetime.amount_sum_minor,
+                                     lifetime.amount_square_sum, lifetime.transactions);
     default:
       return WindowReader(feature, observed, *record, windows).read();
   }

@@ -18,8 +18,8 @@ struct Observed {
   std::int64_t time_us = 0;
   std::int64_t amount_minor = 0;
   std::optional<eventlog::Place> place;
-  ColumnNumbers columns{};                                     // kNeverSeen, or 0 when it does not say
-  std::array<std::uint16_t, eventlog::kEntityKinds> flags{};   // which filters of each kind it passes
+  ColumnNumbers columns{};                                      // kNeverSeen, or 0 when it does not say
+  std::array<std::uint16_t, eventlog::kEntityKinds> flags{};    // which filters of each kind it passes
   std::array<EntityRecord*, eventlog::kEntityKinds> records{};  // null: it names no such entity
 };
 

@@ -12,9 +12,8 @@ constexpr double kRadiansPerDegree = kPi / 180.0;
 double sine_near_zero(double x) {
   const double z = x * x;
   const double tail =
-      -1.0 / 6 +
-      z * (1.0 / 120 +
-           z * (-1.0 / 5040 + z * (1.0 / 362880 + z * (-1.0 / 39916800 + z * (1.0 / 6227020800.0)))));
+      -1.0 / 6 + z * (1.0 / 120 + z * (-1.0 / 5040 + z * (1.0 / 362880 +
+                                                          z * (-1.0 / 39916800 + z * (1.0 / 6227020800.0)))));
   return x + x * z * tail;
 }
 
@@ -23,8 +22,8 @@ double cosine_near_zero(double x) {
   const double tail =
       -1.0 / 2 +
       z * (1.0 / 24 +
-           z * (-1.0 / 720 +
-                z * (1.0 / 40320 + z * (-1.0 / 3628800 + z * (1.0 / 479001600 + z * (-1.0 / 87178291200.0))))));
+           z * (-1.0 / 720 + z * (1.0 / 40320 + z * (-1.0 / 3628800 +
+                                                     z * (1.0 / 479001600 + z * (-1.0 / 87178291200.0))))));
   return 1.0 + z * tail;
 }
 
@@ -37,8 +36,8 @@ double sine_of_degrees(double degrees) {
 
 double cosine_of_degrees(double degrees) { return sine_of_degrees(90.0 - degrees); }
 
-// arctan of 0 <= t <= 1. Past tan(pi/8) it is pi/4 + arctan((t - 1) / (t + 1)); then |u| <= 0.4143 and the first
-// omitted term is below 1e-14.
+// arctan of 0 <= t <= 1. Past tan(pi/8) it is pi/4 + arctan((t - 1) / (t + 1)); then |u| <= 0.4143 and the
+// first omitted term is below 1e-14.
 double arctangent(double t) {
   constexpr double kTanPi8 = 0.41421356237309503;
   const bool folded = t > kTanPi8;

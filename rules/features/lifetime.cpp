@@ -30,7 +30,8 @@ double rounded_quotient(std::uint64_t numerator, std::uint64_t denominator) {
 
 double mean_of(std::int64_t sum, std::uint64_t count) {
   if (count == 0) return 0.0;
-  const std::uint64_t magnitude = sum < 0 ? 0 - static_cast<std::uint64_t>(sum) : static_cast<std::uint64_t>(sum);
+  const std::uint64_t magnitude =
+      sum < 0 ? 0 - static_cast<std::uint64_t>(sum) : static_cast<std::uint64_t>(sum);
   const double quotient = magnitude <= kExactDoubleMax && count <= kExactDoubleMax
                               ? static_cast<double>(magnitude) / static_cast<double>(count)
                               : rounded_quotient(magnitude, count);

@@ -12,13 +12,13 @@ namespace vigil::rules {
 // follow event time; at equal event times the later event in the log wins).
 struct Lifetime {
   std::uint64_t transactions = 0;
-  std::uint64_t declined = 0;  // our own outcome
-  std::uint64_t frauds = 0;    // labelled fraud so far
-  std::int64_t amount_sum_minor = 0;                // base currency
-  unsigned __int128 amount_square_sum = 0;          // base currency minor units, squared
-  eventlog::EventTime first_seen;                   // event time; meaningful when transactions > 0
-  eventlog::EventTime last_seen;                    // event time, the newest
-  std::optional<eventlog::Place> last_place;        // of the newest transaction that had a place
+  std::uint64_t declined = 0;                 // our own outcome
+  std::uint64_t frauds = 0;                   // labelled fraud so far
+  std::int64_t amount_sum_minor = 0;          // base currency
+  unsigned __int128 amount_square_sum = 0;    // base currency minor units, squared
+  eventlog::EventTime first_seen;             // event time; meaningful when transactions > 0
+  eventlog::EventTime last_seen;              // event time, the newest
+  std::optional<eventlog::Place> last_place;  // of the newest transaction that had a place
   eventlog::EventTime last_place_time;
 
   void apply(const eventlog::TransactionDecided& event);

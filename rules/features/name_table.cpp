@@ -1,8 +1,7 @@
 #include "rules/features/name_table.h"
 
-#include <xxhash.h>
-
 #include <cstring>
+#include <xxhash.h>
 
 #include "eventlog/storage/invariant.h"
 

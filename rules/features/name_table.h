@@ -11,7 +11,8 @@
 namespace vigil::rules {
 
 // Numbers texts 0, 1, 2 … in the order they come. An open-addressing table keyed by XXH3-64 and confirmed by
-// the text itself. Not thread-safe; texts keep their place for the table's life. Texts have at most 255 bytes.
+// the text itself. Not thread-safe; texts keep their place for the table's life. Texts have at most 255
+// bytes.
 //
 // Growth is spread out: a larger table takes the place of a full one at once, and the old one is searched
 // beside it until every insertion has moved its share. Nothing is ever removed.

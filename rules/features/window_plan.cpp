@@ -111,7 +111,8 @@ class Planner {
   std::uint16_t window_number(std::int64_t window_us, std::int64_t delay_us) {
     auto& windows = kind_->windows;
     for (std::size_t i = 0; i < windows.size(); ++i) {
-      if (windows[i].window_us == window_us && windows[i].delay_us == delay_us) return static_cast<std::uint16_t>(i);
+      if (windows[i].window_us == window_us && windows[i].delay_us == delay_us)
+        return static_cast<std::uint16_t>(i);
     }
     WindowPlan added;
     added.window_us = window_us;

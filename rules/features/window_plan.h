@@ -1,4 +1,5 @@
-// The catalogue compiled: which windows, sums and columns each entity kind keeps, and how a feature reads them.
+// The catalogue compiled: which windows, sums and columns each entity kind keeps, and how a feature reads
+// them.
 #pragma once
 
 #include <array>
@@ -51,7 +52,7 @@ struct WindowPlan {
 struct KindPlan {
   EntryLayout layout;
   std::vector<WindowPlan> windows;
-  std::vector<std::uint16_t> filters;  // which filter of the catalogue decides flag kFilterShift + i
+  std::vector<std::uint16_t> filters;         // which filter of the catalogue decides flag kFilterShift + i
   std::array<RecordOffset, kColumns> last{};  // number of each column at the newest transaction
   bool places_labels = false;
   std::uint32_t record_bytes = 0;
@@ -61,15 +62,15 @@ struct KindPlan {
 struct FeaturePlan {
   Aggregate aggregate = Aggregate::count;
   std::uint8_t kind = 0;
-  std::uint8_t column = 0;         // distinct, seen_before, last
-  bool counts_current = false;     // the observed transaction counts, if it passes the filter
-  std::uint16_t mask = 0;          // the filter's flag, 0: none
-  std::uint16_t window = 0;        // index into KindPlan::windows
-  std::uint16_t accumulator = 0;   // index into WindowPlan::accumulators
-  std::uint16_t set = 0;           // index into WindowPlan::sets
-  std::uint16_t expression = 0;    // index into Plan::expressions
+  std::uint8_t column = 0;        // distinct, seen_before, last
+  bool counts_current = false;    // the observed transaction counts, if it passes the filter
+  std::uint16_t mask = 0;         // the filter's flag, 0: none
+  std::uint16_t window = 0;       // index into KindPlan::windows
+  std::uint16_t accumulator = 0;  // index into WindowPlan::accumulators
+  std::uint16_t set = 0;          // index into WindowPlan::sets
+  std::uint16_t expression = 0;   // index into Plan::expressions
   std::int64_t divide_by = 1;
-  bool gives_quotient = false;     // a sum, minimum or maximum that is divided
+  bool gives_quotient = false;  // a sum, minimum or maximum that is divided
 };
 
 struct Plan {

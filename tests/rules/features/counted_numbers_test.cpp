@@ -1,7 +1,6 @@
 #include "rules/features/counted_numbers.h"
 
 #include <gtest/gtest.h>
-
 #include <map>
 #include <random>
 

@@ -1,7 +1,6 @@
 // DecisionState against the plain evaluation of the definitions, on streams built to hurt.
-#include <gtest/gtest.h>
-
 #include <functional>
+#include <gtest/gtest.h>
 #include <random>
 #include <set>
 #include <stdexcept>
@@ -34,15 +33,15 @@ std::string hurtful_catalogue(const std::vector<std::string>& entities) {
                                          "window = \"20s\"\ndelay = \"1h\""};
   const std::vector<std::string> filters{"", "\nfilter = \"amount_base < 500\"",
                                          "\nfilter = 'channel == \"online\"'"};
-  const std::vector<std::string> fields{"merchant_id", "device_id", "customer_id", "country", "category",
-                                        "channel", "card_country"};
+  const std::vector<std::string> fields{"merchant_id", "device_id", "customer_id", "country",
+                                        "category",    "channel",   "card_country"};
   for (const std::string& entity : entities) {
     const std::string of = "entity = \"" + entity + "\"\naggregate = ";
     std::size_t turn = 0, field = 0;
     for (const std::string& window : windows) {
       const auto next = [&] { return "\n" + window + filters[turn++ % filters.size()]; };
-      for (const std::string aggregate : {"count", "sum", "mean", "stddev", "min", "max", "fraud_count", "fraud_rate",
-                                          "decline_count", "zscore"}) {
+      for (const std::string aggregate : {"count", "sum", "mean", "stddev", "min", "max", "fraud_count",
+                                          "fraud_rate", "decline_count", "zscore"}) {
         add(of + "\"" + aggregate + "\"" + next());
       }
       for (int i = 0; i < 3; ++i) {
@@ -52,8 +51,9 @@ std::string hurtful_catalogue(const std::vector<std::string>& entities) {
       add(of + "\"ratio\"\n" + window + "\nfilter = 'country != card_country'");
     }
     if (entity == "device") continue;
-    for (const std::string life : {"seconds_since_last", "distance_km_from_last", "speed_kmh_from_last",
-                                   "seconds_since_first_seen", "lifetime_count", "lifetime_mean", "lifetime_zscore"}) {
+    for (const std::string life :
+         {"seconds_since_last", "distance_km_from_last", "speed_kmh_from_last", "seconds_since_first_seen",
+          "lifetime_count", "lifetime_mean", "lifetime_zscore"}) {
       add(of + "\"" + life + "\"");
     }
     for (const std::string newest : {"merchant_id", "device_id", "country", "category", "currency"}) {
@@ -88,11 +88,16 @@ struct Stream {
 
 std::string describe(const Value& value) {
   switch (value.type) {
-    case ValueType::null: return "null";
-    case ValueType::boolean: return value.truth() ? "true" : "false";
-    case ValueType::integer: return std::to_string(value.integer);
-    case ValueType::floating: return std::to_string(value.floating);
-    case ValueType::text: return std::string(value.text_view());
+    case ValueType::null:
+      return "null";
+    case ValueType::boolean:
+      return value.truth() ? "true" : "false";
+    case ValueType::integer:
+      return std::to_string(value.integer);
+    case ValueType::floating:
+      return std::to_string(value.floating);
+    case ValueType::text:
+      return std::string(value.text_view());
   }
   return "?";
 }
@@ -155,7 +160,8 @@ class Comparison {
     return made;
   }
 
-  void observe(DecisionState& state, const Payment& payment, std::vector<Value>& slots, std::vector<Value>& values) {
+  void observe(DecisionState& state, const Payment& payment, std::vector<Value>& slots,
+               std::vector<Value>& values) {
     const eventlog::Transaction transaction = payment.view();
     fill_transaction_fields(transaction, payment.amount, slots);
     state.prefetch(transaction);
@@ -192,8 +198,9 @@ class Comparison {
       const bool same = expected.type == ValueType::text && values[i].type == ValueType::text
                             ? expected.text_view() == values[i].text_view()
                             : expected == values[i];
-      ASSERT_TRUE(same) << "seed " << stream_.seed << ", transaction " << current.id << ", line " << feature.place.line
-                        << ": got " << describe(values[i]) << ", expected " << describe(expected);
+      ASSERT_TRUE(same) << "seed " << stream_.seed << ", transaction " << current.id << ", line "
+                        << feature.place.line << ": got " << describe(values[i]) << ", expected "
+                        << describe(expected);
     }
   }
 
@@ -256,7 +263,8 @@ void expect_agreement(const Stream& stream, const Catalogue& features = catalogu
 }
 
 TEST(DecisionStateOracle, EveryAggregateAgreesOnEdgesAndLateArrivals) {
-  for (unsigned seed = 1; seed <= 5 && !HasFailure(); ++seed) expect_agreement({.seed = seed, .transactions = 500});
+  for (unsigned seed = 1; seed <= 5 && !HasFailure(); ++seed)
+    expect_agreement({.seed = seed, .transactions = 500});
 }
 
 TEST(DecisionStateOracle, BurstsOfEqualTimesAgree) {
@@ -280,8 +288,13 @@ TEST(DecisionStateOracle, ManyLabelsAndCorrectionsAgree) {
 // One merchant with more entries than a small ring holds, in windows long enough to be counted, not scanned.
 TEST(DecisionStateOracle, AHotMerchantAgrees) {
   const Catalogue of_merchants = parsed(hurtful_catalogue({"merchant"}));
-  expect_agreement({.seed = 41, .transactions = 1300, .customers = 300, .merchants = 1, .devices = 50,
-                    .seconds_per_step = 1, .late_percent = 15},
+  expect_agreement({.seed = 41,
+                    .transactions = 1300,
+                    .customers = 300,
+                    .merchants = 1,
+                    .devices = 50,
+                    .seconds_per_step = 1,
+                    .late_percent = 15},
                    of_merchants);
 }
 

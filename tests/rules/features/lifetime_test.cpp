@@ -1,8 +1,7 @@
 #include "rules/features/lifetime.h"
 
-#include <gtest/gtest.h>
-
 #include <cmath>
+#include <gtest/gtest.h>
 #include <limits>
 
 namespace vigil::rules {
@@ -108,7 +107,9 @@ TEST(Deviation, ManyOfTheLargestAmountsDoNotOverflow) {
 TEST(Deviation, BeyondWhat128BitsHoldItIsStillClose) {
   const std::uint64_t half = std::uint64_t{1} << 24;
   const std::int64_t low = 1000, high = low + (std::int64_t{1} << 38);
-  const auto squared = [](std::int64_t x) { return static_cast<unsigned __int128>(x) * static_cast<unsigned __int128>(x); };
+  const auto squared = [](std::int64_t x) {
+    return static_cast<unsigned __int128>(x) * static_cast<unsigned __int128>(x);
+  };
   const double deviation = standard_deviation_of(static_cast<std::int64_t>(half) * (low + high),
                                                  half * squared(low) + half * squared(high), 2 * half);
   EXPECT_NEAR(deviation / static_cast<double>(std::int64_t{1} << 37), 1.0, 1e-12);
