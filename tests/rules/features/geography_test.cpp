@@ -1,5 +1,6 @@
 #include "rules/features/geography.h"
 
+#include <algorithm>
 #include <cmath>
 #include <gtest/gtest.h>
 #include <random>
@@ -59,9 +60,9 @@ TEST(Geography, AgreesWithLongDoubleMathsToABillionth) {
     const std::int64_t reach = std::int64_t{100} << random() % 24;
     Place b = a;
     b.latitude_e7 = static_cast<std::int32_t>(
-        std::clamp<std::int64_t>(a.latitude_e7 + within(reach), -900'000'000, 900'000'000));
-    b.longitude_e7 = static_cast<std::int32_t>(
-        std::clamp<std::int64_t>(a.longitude_e7 + within(reach), -1'800'000'000, 1'800'000'000));
+        std::clamp<std::int64_t>(std::int64_t{a.latitude_e7} + within(reach), -900'000'000, 900'000'000));
+    b.longitude_e7 = static_cast<std::int32_t>(std::clamp<std::int64_t>(
+        std::int64_t{a.longitude_e7} + within(reach), -1'800'000'000, 1'800'000'000));
     const auto expected = static_cast<double>(reference_km(a, b));
     if (expected < 0.001 || expected > 20'000) continue;
     ASSERT_NEAR(distance_km(a, b) / expected, 1.0, 1e-9) << expected;
