@@ -1,10 +1,7 @@
 // One database of a read model with an overlay in memory: values are folded here and written later, coalesced.
 #pragma once
 
-#include <algorithm>
-#include <array>
 #include <cstdint>
-#include <cstring>
 #include <map>
 #include <memory>
 #include <optional>
@@ -14,40 +11,9 @@
 
 #include "projections/loader.h"
 #include "projections/store.h"
+#include "projections/table_base.h"
 
 namespace vigil::projections {
-
-// XXH3-64. Only for tables in memory.
-std::uint64_t hash_of(std::string_view text);
-constexpr std::uint64_t combine(std::uint64_t hash, std::uint64_t number) {
-  hash = (hash ^ number) * 0x9e3779b97f4a7c15ull;
-  return hash ^ (hash >> 32);
-}
-
-// What flushing needs to know of a table, whatever its values.
-class TableBase {
- public:
-  virtual ~TableBase() = default;
-  virtual void sort_changes() = 0;                       // before write(); nothing may change until committed()
-  virtual void write(WriteTransaction& out) const = 0;   // repeatable
-  virtual void committed() = 0;                          // what was written is no change any more
-  virtual void clear() = 0;                              // drops everything, changes too
-  virtual std::uint64_t bytes() const = 0;               // memory held
-  virtual std::uint64_t changes() const = 0;
-};
-
-// Keys of entries, bump allocated.
-class KeyArena {
- public:
-  std::string_view copy(std::string_view key);
-  void clear();
-  std::uint64_t bytes() const { return blocks_.size() * kBlockBytes; }
-
- private:
-  static constexpr std::size_t kBlockBytes = 64 << 10;
-  std::vector<std::unique_ptr<char[]>> blocks_;
-  std::size_t used_ = kBlockBytes;
-};
 
 // A write-back cache: open addressing by hash, entries that never move, keys in an arena. V has
 //   static constexpr std::size_t kStoredBytesMax; std::size_t store(char*) const; bool load(std::string_view).
@@ -130,7 +96,7 @@ class Table final : public TableBase {
     return {};
   }
 
-  void sort_changes() override;
+  void sort_changes() override { sort_by_key(changes_); }
   void write(WriteTransaction& out) const override;
   void committed() override {
     for (Entry* entry : changes_) entry->changed = false;
@@ -203,28 +169,6 @@ class Table final : public TableBase {
   KeyArena keys_;
   std::vector<Entry*> changes_;
 };
-
-// Sorting by the first 16 key bytes held beside the pointer touches far less memory than comparing keys.
-template <class V>
-void Table<V>::sort_changes() {
-  struct Sortable {
-    std::uint64_t high, low;
-    Entry* entry;
-  };
-  std::vector<Sortable> order;
-  order.reserve(changes_.size());
-  for (Entry* entry : changes_) {
-    std::array<std::uint64_t, 2> head{};
-    std::memcpy(head.data(), entry->key.data(), std::min(entry->key.size(), sizeof head));
-    order.push_back({__builtin_bswap64(head[0]), __builtin_bswap64(head[1]), entry});
-  }
-  std::sort(order.begin(), order.end(), [](const Sortable& a, const Sortable& b) {
-    if (a.high != b.high) return a.high < b.high;
-    if (a.low != b.low) return a.low < b.low;
-    return a.entry->key < b.entry->key;
-  });
-  for (std::size_t i = 0; i < order.size(); ++i) changes_[i] = order[i].entry;
-}
 
 template <class V>
 void Table<V>::write(WriteTransaction& out) const {
