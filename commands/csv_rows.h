@@ -16,8 +16,8 @@ namespace vigil::commands {
 // One record as it stands in the file, without its line end.
 struct TextRecord {
   std::string_view raw;
-  std::uint64_t line = 0;     // 1-based number of its first line
-  std::string_view mistake;   // why it is none: too long, a quote that is not closed; else ""
+  std::uint64_t line = 0;    // 1-based number of its first line
+  std::string_view mistake;  // why it is none: too long, a quote that is not closed; else ""
 };
 
 // Cuts a file into records, skipping empty lines and a byte order mark. Lines end with LF or CRLF. With

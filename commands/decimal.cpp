@@ -98,10 +98,14 @@ Decimal parse(std::string_view text, int scale, Rounding rounding) {
 
 std::string_view text(DecimalFault fault) {
   switch (fault) {
-    case DecimalFault::none: return "is a number";
-    case DecimalFault::not_a_number: return "is not a number";
-    case DecimalFault::too_large: return "is too large";
-    case DecimalFault::too_many_decimals: return "has too many decimals";
+    case DecimalFault::none:
+      return "is a number";
+    case DecimalFault::not_a_number:
+      return "is not a number";
+    case DecimalFault::too_large:
+      return "is too large";
+    case DecimalFault::too_many_decimals:
+      return "has too many decimals";
   }
   return "";
 }

@@ -15,8 +15,8 @@ constexpr int kPlaceScale = 7;
 
 constexpr bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
 
-std::optional<std::int32_t> check_degrees(std::string_view value, std::int64_t limit_e7, std::string_view field,
-                                          Objections& objections) {
+std::optional<std::int32_t> check_degrees(std::string_view value, std::int64_t limit_e7,
+                                          std::string_view field, Objections& objections) {
   const Decimal degrees = parse_decimal_rounded(value, kPlaceScale);
   if (degrees.fault != DecimalFault::none) {
     objections.add(reason::kBadPlace, field, quoted(value) + " " + std::string(text(degrees.fault)));
@@ -41,7 +41,8 @@ std::string quoted(std::string_view value) {
   return out + (kept < value.size() ? "…'" : "'");
 }
 
-bool check_text(std::string_view value, std::size_t bytes_max, std::string_view field, Objections& objections) {
+bool check_text(std::string_view value, std::size_t bytes_max, std::string_view field,
+                Objections& objections) {
   if (value.empty()) {
     objections.add(reason::kEmptyField, field, "must not be empty");
     return false;
@@ -96,7 +97,8 @@ std::optional<eventlog::EventTime> check_time_us(std::string_view integer, std::
 std::optional<eventlog::EventTime> check_time_text(std::string_view rfc3339, std::string_view field,
                                                    Objections& objections) {
   if (const auto time_us = parse_rfc3339_us(rfc3339)) return eventlog::EventTime{*time_us};
-  objections.add(reason::kBadTime, field, quoted(rfc3339) + " is no time with a zone like '2024-05-01T12:34:56Z'");
+  objections.add(reason::kBadTime, field,
+                 quoted(rfc3339) + " is no time with a zone like '2024-05-01T12:34:56Z'");
   return std::nullopt;
 }
 

@@ -20,10 +20,10 @@ struct FieldSource {
   std::string field;                  // as in a JSON transaction, customer or merchant
   std::optional<std::string> column;  // else `constant`
   std::string constant;
-  std::string prefix;                 // put before the column's text
-  bool minor_units = false;           // of amount
-  int time_scale = -1;                // digits from its unit to the microsecond: s 6, ms 3, us 0; -1 RFC 3339
-  std::int64_t epoch_us = 0;          // what a numeric time counts from
+  std::string prefix;         // put before the column's text
+  bool minor_units = false;   // of amount
+  int time_scale = -1;        // digits from its unit to the microsecond: s 6, ms 3, us 0; -1 RFC 3339
+  std::int64_t epoch_us = 0;  // what a numeric time counts from
 };
 
 struct LabelSource {
@@ -35,8 +35,8 @@ struct LabelSource {
 
 // Further rows that come before those of the input.
 struct ReferenceSource {
-  std::filesystem::path map;               // resolved against the folder of the map that names it
-  std::vector<std::string> files;          // the first that exists is read
+  std::filesystem::path map;                  // resolved against the folder of the map that names it
+  std::vector<std::string> files;             // the first that exists is read
   std::vector<std::filesystem::path> search;  // further folders, resolved likewise
 };
 

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-
 #include <simdjson.h>
 
 #include "eventlog/storage/invariant.h"
@@ -80,8 +79,8 @@ void append_utf8(std::string& out, std::uint32_t rune) {
   }
 }
 
-// Appends what the escape at the front of `rest` (its backslash included) means; the bytes it takes, 0 when it
-// means nothing.
+// Appends what the escape at the front of `rest` (its backslash included) means; the bytes it takes, 0 when
+// it means nothing.
 std::size_t append_escape(std::string& out, std::string_view rest) {
   constexpr std::string_view kMarks = "\"\\/bfnrt", kMeanings = "\"\\/\b\f\n\r\t";
   if (rest.size() < 2) return 0;
@@ -109,7 +108,12 @@ std::size_t invalid_utf8_at(std::string_view text) {
   std::size_t at = 0;
   while (at < text.size()) {
     const auto lead = static_cast<unsigned char>(text[at]);
-    const std::size_t length = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
+    const std::size_t length = lead < 0x80   ? 1
+                               : lead < 0xC2 ? 0
+                               : lead < 0xE0 ? 2
+                               : lead < 0xF0 ? 3
+                               : lead < 0xF5 ? 4
+                                             : 0;
     if (length == 0 || !simdjson::validate_utf8(text.substr(at, length))) return at;
     at += length;
   }
@@ -313,11 +317,14 @@ bool JsonText::load(std::string_view bytes) {
         wanted, static_cast<std::size_t>(kJsonDepthMax), impl.indexer);
     eventlog::invariant(error == simdjson::SUCCESS, "memory for the JSON index");
   }
-  const auto error = impl.indexer->stage1(reinterpret_cast<const std::uint8_t*>(impl.text.data()), bytes.size(),
-                                          simdjson::stage1_mode::regular);
+  const auto error = impl.indexer->stage1(reinterpret_cast<const std::uint8_t*>(impl.text.data()),
+                                          bytes.size(), simdjson::stage1_mode::regular);
   switch (error) {
-    case simdjson::SUCCESS: return true;
-    case simdjson::EMPTY: *fault_ = {"broken_json", "there is nothing in it", 0}; break;
+    case simdjson::SUCCESS:
+      return true;
+    case simdjson::EMPTY:
+      *fault_ = {"broken_json", "there is nothing in it", 0};
+      break;
     case simdjson::UTF8_ERROR:
       *fault_ = {"invalid_utf8", "not UTF-8", invalid_utf8_at(bytes)};
       break;
@@ -327,7 +334,9 @@ bool JsonText::load(std::string_view bytes) {
     case simdjson::UNCLOSED_STRING:
       *fault_ = {"broken_json", "a string that is not closed", broken_string_at(bytes, false)};
       break;
-    default: *fault_ = {"broken_json", "cannot be indexed", 0}; break;
+    default:
+      *fault_ = {"broken_json", "cannot be indexed", 0};
+      break;
   }
   return false;
 }

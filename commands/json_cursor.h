@@ -21,8 +21,8 @@ struct JsonFault {
 
 bool is_utf8(std::string_view bytes);
 
-// Walks forward over the tokens of a JsonText, checking the grammar as it goes (RFC 8259). Any fault is final:
-// failed() becomes true and every loop ends. Views it returns live as long as the text is loaded.
+// Walks forward over the tokens of a JsonText, checking the grammar as it goes (RFC 8259). Any fault is
+// final: failed() becomes true and every loop ends. Views it returns live as long as the text is loaded.
 class JsonCursor {
  public:
   // The first character of the token ahead; '\0' at the end of the text.
@@ -39,8 +39,8 @@ class JsonCursor {
   // Inside an object: the next name, unescaped, with the cursor on its value; false at the end (stepped over)
   // or after a fault. `token` is the name as sent, with its quotes.
   bool next_key(std::string_view& key, std::string_view& token);
-  // The same for a sender that repeats itself: when the next name is `guess`, written without escapes, steps to
-  // its value and returns true; otherwise changes nothing.
+  // The same for a sender that repeats itself: when the next name is `guess`, written without escapes, steps
+  // to its value and returns true; otherwise changes nothing.
   bool next_key_is(std::string_view guess, std::string_view& token);
   // Inside an array: true when the cursor is on the next element.
   bool next_element();

@@ -20,8 +20,8 @@ class FieldNames {
   static constexpr std::size_t kUnknown = kNamesMax;
 
   explicit FieldNames(std::span<const std::string_view> names);
-  // The index of `name`, which came after the one at `previous` (kUnknown at the start); kUnknown when no name
-  // is like it.
+  // The index of `name`, which came after the one at `previous` (kUnknown at the start); kUnknown when no
+  // name is like it.
   std::size_t find(std::string_view name, std::size_t previous);
   // What find() would try first.
   std::size_t guess(std::size_t previous) const { return follower_[previous]; }
@@ -39,8 +39,8 @@ class JsonFields {
   // Steps into the object; when there is none ahead, objects (wrong_type) and skips what is there.
   JsonFields(JsonCursor& cursor, FieldNames& names, Objections& objections);
 
-  // The next known field whose value is ahead and not null; FieldNames::kUnknown for an unknown one, which the
-  // caller skips or keeps; nothing at the end or after a fault.
+  // The next known field whose value is ahead and not null; FieldNames::kUnknown for an unknown one, which
+  // the caller skips or keeps; nothing at the end or after a fault.
   std::optional<std::size_t> next();
   std::string_view key() const { return key_; }
   std::string_view key_token() const { return key_token_; }

@@ -16,7 +16,8 @@ constexpr std::size_t kRequestIdBytesMax = 128;  // echoed with every reply
 
 enum class Kind { submit, label, customer, merchant, list, rate, policy, features, rules, query };
 
-// What each operation is called, and the fields that carry its element or elements ("" when it has no plural).
+// What each operation is called, and the fields that carry its element or elements ("" when it has no
+// plural).
 struct Operation {
   std::string_view name, one, many;
   Kind kind;
@@ -37,7 +38,8 @@ constexpr std::array kOperations = std::to_array<Operation>({
 std::string unknown_operation(std::string_view operation) {
   std::array<std::string_view, kOperations.size()> names;
   std::ranges::transform(kOperations, names.begin(), &Operation::name);
-  std::string why = quoted(operation) + " is not known" + rules::did_you_mean(operation, names) + "; there are";
+  std::string why =
+      quoted(operation) + " is not known" + rules::did_you_mean(operation, names) + "; there are";
   for (std::string_view name : names) why.append(name == names.front() ? " " : ", ").append(name);
   return why;
 }
@@ -215,8 +217,9 @@ void MessageParser::Impl::read_payload(std::string_view key, JsonCursor& cursor)
   const bool many = !operation->many.empty() && key == operation->many;
   if (!many && key != operation->one) {
     const std::array<std::string_view, 4> known = {operation->one, operation->many, "op", "id"};
-    objections.add(reason::kUnknownField, "", "'" + std::string(operation->name) + "' has no field " + quoted(key) +
-                                                  rules::did_you_mean(key, known));
+    objections.add(reason::kUnknownField, "",
+                   "'" + std::string(operation->name) + "' has no field " + quoted(key) +
+                       rules::did_you_mean(key, known));
     cursor.skip_value();
   } else if (std::exchange(payload_seen, true)) {
     objections.add(reason::kDuplicateField, operation->one, "is given twice");
@@ -251,16 +254,35 @@ void MessageParser::Impl::read_element(JsonCursor& cursor) {
   const std::size_t from = cursor.offset();
   Command& command = commands.emplace_back();
   switch (operation->kind) {
-    case Kind::submit: transaction.read(cursor, command.body); break;
-    case Kind::label: reference.read_label(cursor, command.body); break;
-    case Kind::customer: reference.read_customer(cursor, command.body); break;
-    case Kind::merchant: reference.read_merchant(cursor, command.body); break;
-    case Kind::list: reference.read_list(cursor, command.body); break;
-    case Kind::rate: reference.read_rate(cursor, command.body); break;
-    case Kind::policy: reference.read_policy(cursor, command.body); break;
-    case Kind::features: reference.read_features(cursor, command.body); break;
-    case Kind::rules: reference.read_rules(cursor, command.body); break;
-    case Kind::query: break;
+    case Kind::submit:
+      transaction.read(cursor, command.body);
+      break;
+    case Kind::label:
+      reference.read_label(cursor, command.body);
+      break;
+    case Kind::customer:
+      reference.read_customer(cursor, command.body);
+      break;
+    case Kind::merchant:
+      reference.read_merchant(cursor, command.body);
+      break;
+    case Kind::list:
+      reference.read_list(cursor, command.body);
+      break;
+    case Kind::rate:
+      reference.read_rate(cursor, command.body);
+      break;
+    case Kind::policy:
+      reference.read_policy(cursor, command.body);
+      break;
+    case Kind::features:
+      reference.read_features(cursor, command.body);
+      break;
+    case Kind::rules:
+      reference.read_rules(cursor, command.body);
+      break;
+    case Kind::query:
+      break;
   }
   if (cursor.failed()) return;
   command.raw = cursor.since(from).substr(0, kQuarantineRawBytesMax);

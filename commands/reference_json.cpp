@@ -8,7 +8,8 @@ namespace vigil::commands {
 namespace {
 
 // Required fields come first in each list of names.
-constexpr std::array<std::string_view, 5> kLabel = {"transaction_id", "kind", "reported_at", "version", "source"};
+constexpr std::array<std::string_view, 5> kLabel = {"transaction_id", "kind", "reported_at", "version",
+                                                    "source"};
 constexpr std::array<std::string_view, 4> kCustomer = {"customer_id", "home", "country", "segment"};
 constexpr std::array<std::string_view, 5> kMerchant = {"merchant_id", "display_name", "category", "country",
                                                        "place"};
@@ -21,7 +22,12 @@ constexpr int kRateScale = 9;
 }  // namespace
 
 ReferenceJson::ReferenceJson()
-    : label_(kLabel), customer_(kCustomer), merchant_(kMerchant), list_(kList), rate_(kRate), text_(kText),
+    : label_(kLabel),
+      customer_(kCustomer),
+      merchant_(kMerchant),
+      list_(kList),
+      rate_(kRate),
+      text_(kText),
       place_(kPlace) {}
 
 // Objects to those of the first `count` names that the object does not have.
@@ -60,8 +66,11 @@ void ReferenceJson::read_label(JsonCursor& cursor, CommandBody& out) {
         label.transaction_id = transaction_id_ = *value;
       } else if (*field == 1) {
         const auto kind = eventlog::parse_label_kind(*value);
-        if (kind) label.kind = *kind;
-        else objections_.add(reason::kUnknownLabel, kLabel[1], quoted(*value) + " is not fraud, genuine or chargeback");
+        if (kind)
+          label.kind = *kind;
+        else
+          objections_.add(reason::kUnknownLabel, kLabel[1],
+                          quoted(*value) + " is not fraud, genuine or chargeback");
       } else if (*field == 4 && !value->empty() &&
                  check_text(*value, eventlog::kWordBytesMax, kLabel[4], objections_)) {
         label.source = *value;
@@ -130,7 +139,8 @@ void ReferenceJson::read_merchant(JsonCursor& cursor, CommandBody& out) {
       } else if (value->empty()) {
         continue;
       } else if (*field == 1) {
-        if (check_text(*value, eventlog::kNameBytesMax, kMerchant[1], objections_)) update.display_name = *value;
+        if (check_text(*value, eventlog::kNameBytesMax, kMerchant[1], objections_))
+          update.display_name = *value;
       } else if (*field == 2) {
         if (check_text(*value, eventlog::kWordBytesMax, kMerchant[2], objections_)) update.category = *value;
       } else if (const auto code = check_country(*value, kMerchant[3], objections_)) {
@@ -142,7 +152,8 @@ void ReferenceJson::read_merchant(JsonCursor& cursor, CommandBody& out) {
   conclude(fields, UpdateMerchant{update}, out);
 }
 
-void ReferenceJson::read_strings(JsonCursor& cursor, std::string_view field, std::vector<std::string_view>& out) {
+void ReferenceJson::read_strings(JsonCursor& cursor, std::string_view field,
+                                 std::vector<std::string_view>& out) {
   if (cursor.peek() != '[') {
     cursor.skip_value();
     objections_.add(reason::kWrongType, field, "must be an array of texts");
@@ -191,7 +202,8 @@ void ReferenceJson::read_rate(JsonCursor& cursor, CommandBody& out) {
       const Decimal rate = parse_decimal_exact(*value, kRateScale);
       update.rate_e9 = rate.value;
       if (rate.fault != DecimalFault::none) {
-        objections_.add(reason::kBadRate, kRate[2], quoted(*value) + " " + std::string(commands::text(rate.fault)));
+        objections_.add(reason::kBadRate, kRate[2],
+                        quoted(*value) + " " + std::string(commands::text(rate.fault)));
       } else if (rate.value <= 0) {
         objections_.add(reason::kBadRate, kRate[2], quoted(*value) + " is not above zero");
       }
@@ -225,8 +237,14 @@ void ReferenceJson::read_text(JsonCursor& cursor, CommandBody& out) {
   conclude(fields, activation, out);
 }
 
-void ReferenceJson::read_policy(JsonCursor& cursor, CommandBody& out) { read_text<UpdatePolicy>(cursor, out); }
-void ReferenceJson::read_features(JsonCursor& cursor, CommandBody& out) { read_text<ActivateFeatures>(cursor, out); }
-void ReferenceJson::read_rules(JsonCursor& cursor, CommandBody& out) { read_text<ActivateRules>(cursor, out); }
+void ReferenceJson::read_policy(JsonCursor& cursor, CommandBody& out) {
+  read_text<UpdatePolicy>(cursor, out);
+}
+void ReferenceJson::read_features(JsonCursor& cursor, CommandBody& out) {
+  read_text<ActivateFeatures>(cursor, out);
+}
+void ReferenceJson::read_rules(JsonCursor& cursor, CommandBody& out) {
+  read_text<ActivateRules>(cursor, out);
+}
 
 }  // namespace vigil::commands

@@ -8,8 +8,8 @@
 
 namespace vigil::commands {
 
-// Each reads the value ahead of the cursor into `out`: the command, or Unacceptable. Views live as long as the
-// JSON text is loaded. The cursor may have failed afterwards; then `out` means nothing. Not thread-safe.
+// Each reads the value ahead of the cursor into `out`: the command, or Unacceptable. Views live as long as
+// the JSON text is loaded. The cursor may have failed afterwards; then `out` means nothing. Not thread-safe.
 class ReferenceJson {
  public:
   ReferenceJson();

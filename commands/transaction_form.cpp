@@ -32,18 +32,34 @@ void TransactionForm::set(Field field, std::string_view value) {
   if (value.empty() && (bit(field) & kRequired) == 0) return;
   seen_ |= bit(field);
   switch (field) {
-    case Field::transaction_id: return set_id(field, value, transaction_.id);
-    case Field::customer_id: return set_id(field, value, transaction_.customer_id);
-    case Field::merchant_id: return set_id(field, value, transaction_.merchant_id);
-    case Field::device_id: return set_id(field, value, transaction_.device_id);
-    case Field::category: return set_word(field, value, transaction_.category);
-    case Field::channel: return set_word(field, value, transaction_.channel);
-    case Field::country: return set_country(field, value, transaction_.country);
-    case Field::card_country: return set_country(field, value, transaction_.card_country);
-    case Field::amount: amount_ = value; return;
-    case Field::amount_minor: amount_minor_ = value; return;
-    case Field::latitude: latitude_ = value; return;
-    case Field::longitude: longitude_ = value; return;
+    case Field::transaction_id:
+      return set_id(field, value, transaction_.id);
+    case Field::customer_id:
+      return set_id(field, value, transaction_.customer_id);
+    case Field::merchant_id:
+      return set_id(field, value, transaction_.merchant_id);
+    case Field::device_id:
+      return set_id(field, value, transaction_.device_id);
+    case Field::category:
+      return set_word(field, value, transaction_.category);
+    case Field::channel:
+      return set_word(field, value, transaction_.channel);
+    case Field::country:
+      return set_country(field, value, transaction_.country);
+    case Field::card_country:
+      return set_country(field, value, transaction_.card_country);
+    case Field::amount:
+      amount_ = value;
+      return;
+    case Field::amount_minor:
+      amount_minor_ = value;
+      return;
+    case Field::latitude:
+      latitude_ = value;
+      return;
+    case Field::longitude:
+      longitude_ = value;
+      return;
     case Field::version:
       if (const auto version = check_version(value, objections_)) transaction_.version = *version;
       return;
@@ -51,7 +67,8 @@ void TransactionForm::set(Field field, std::string_view value) {
       if (const auto time = check_time_text(value, name(field), objections_)) transaction_.event_time = *time;
       return;
     case Field::currency:
-      if (const auto code = check_currency(value, name(field), objections_)) transaction_.amount.currency = *code;
+      if (const auto code = check_currency(value, name(field), objections_))
+        transaction_.amount.currency = *code;
       return;
     case Field::status:
       if (const auto status = eventlog::parse_status(value)) {
@@ -93,15 +110,16 @@ void TransactionForm::set_amount() {
   // Without a known currency the decimals cannot be judged, but the form of the number can.
   const auto exponent = eventlog::currency_exponent(transaction_.amount.currency);
   const int scale = minor ? 0 : exponent.value_or(0);
-  const Decimal amount = exponent || minor ? parse_decimal_exact(value, scale) : parse_decimal_rounded(value, scale);
+  const Decimal amount =
+      exponent || minor ? parse_decimal_exact(value, scale) : parse_decimal_rounded(value, scale);
   if (amount.fault == DecimalFault::none) {
     transaction_.amount.minor = amount.value;
     return;
   }
   std::string why = quoted(value) + " " + std::string(text(amount.fault));
   if (amount.fault == DecimalFault::too_many_decimals) {
-    why += minor ? "; minor units are whole" :
-                   "; " + std::string(transaction_.amount.currency.text()) + " has " + std::to_string(scale);
+    why += minor ? "; minor units are whole"
+                 : "; " + std::string(transaction_.amount.currency.text()) + " has " + std::to_string(scale);
   }
   objections_.add(reason::kBadAmount, name(field), std::move(why));
 }
@@ -116,7 +134,8 @@ const eventlog::Transaction* TransactionForm::finish() {
     }
   }
   set_amount();
-  const bool place_spoiled = (has(Field::latitude) && latitude_.empty()) || (has(Field::longitude) && longitude_.empty());
+  const bool place_spoiled =
+      (has(Field::latitude) && latitude_.empty()) || (has(Field::longitude) && longitude_.empty());
   if (!place_spoiled) transaction_.place = check_place(latitude_, longitude_, objections_);
   return objections_.none() ? &transaction_ : nullptr;
 }

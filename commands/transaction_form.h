@@ -12,13 +12,27 @@
 namespace vigil::commands {
 
 enum class TransactionField : std::uint8_t {
-  transaction_id, version, event_time, customer_id, merchant_id, device_id, amount, amount_minor, currency,
-  country, card_country, category, channel, status, latitude, longitude,
+  transaction_id,
+  version,
+  event_time,
+  customer_id,
+  merchant_id,
+  device_id,
+  amount,
+  amount_minor,
+  currency,
+  country,
+  card_country,
+  category,
+  channel,
+  status,
+  latitude,
+  longitude,
 };
 inline constexpr std::array<std::string_view, 16> kTransactionFields = {
-    "transaction_id", "version",  "event_time", "customer_id",  "merchant_id", "device_id",
-    "amount",         "amount_minor", "currency", "country",    "card_country", "category",
-    "channel",        "status",   "latitude",   "longitude"};
+    "transaction_id", "version",      "event_time", "customer_id", "merchant_id",  "device_id",
+    "amount",         "amount_minor", "currency",   "country",     "card_country", "category",
+    "channel",        "status",       "latitude",   "longitude"};
 constexpr std::string_view name(TransactionField field) {
   return kTransactionFields[static_cast<std::size_t>(field)];
 }
@@ -28,8 +42,9 @@ constexpr std::string_view name(TransactionField field) {
 class TransactionForm {
  public:
   void clear();
-  // A value as text: ids, words, codes, the status, decimals of amount, amount_minor, version and place. Empty
-  // optional texts are the same as absent. `event_time` takes RFC 3339 here and microseconds in set_time().
+  // A value as text: ids, words, codes, the status, decimals of amount, amount_minor, version and place.
+  // Empty optional texts are the same as absent. `event_time` takes RFC 3339 here and microseconds in
+  // set_time().
   void set(TransactionField field, std::string_view value);
   void set_time(eventlog::EventTime time);
   void set_extra(std::string_view json_object) { transaction_.extra = json_object; }

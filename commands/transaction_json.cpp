@@ -48,11 +48,17 @@ void TransactionJson::take(TransactionField field, JsonFields& fields) {
       return time ? form_.set_time(*time) : form_.spoil(field);
     }
     case Field::version:
-    case Field::amount_minor: value = fields.number(); break;
+    case Field::amount_minor:
+      value = fields.number();
+      break;
     case Field::amount:
     case Field::latitude:
-    case Field::longitude: value = fields.number_or_text(); break;
-    default: value = fields.text(); break;
+    case Field::longitude:
+      value = fields.number_or_text();
+      break;
+    default:
+      value = fields.text();
+      break;
   }
   if (value) {
     form_.set(field, *value);

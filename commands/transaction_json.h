@@ -31,8 +31,8 @@ class TransactionJson {
 
   FieldNames names_;
   TransactionForm form_;
-  std::string extra_;              // the objects of unknown fields, one behind the other
-  std::size_t extra_begin_ = 0;    // where that of the transaction at hand begins
+  std::string extra_;            // the objects of unknown fields, one behind the other
+  std::size_t extra_begin_ = 0;  // where that of the transaction at hand begins
   std::vector<std::string_view> unknown_;
   bool has_operation_ = false;
 };

@@ -1,6 +1,5 @@
 // Random transactions come back equal from their JSON; mutated messages never do harm.
 #include <gtest/gtest.h>
-
 #include <random>
 
 #include "commands/message_parser.h"
@@ -105,7 +104,8 @@ void add_options(Sample& sample, Random& random) {
     add(sample, "version", std::to_string(out.version), random);
   }
   for (std::uint64_t i = random.below(4); i > 0; --i) {
-    const std::string name = "x" + std::to_string(i), value = random.chance(2) ? "[1,{\"a\": null}]" : "-0.5e3";
+    const std::string name = "x" + std::to_string(i),
+                      value = random.chance(2) ? "[1,{\"a\": null}]" : "-0.5e3";
     sample.extra += (sample.extra.empty() ? "{\"" : ",\"") + name + "\":" + value;
     add(sample, name, value, random);
   }
@@ -166,14 +166,20 @@ TEST(MessageParserRandomTest, TransactionsComeBackEqual) {
 }
 
 std::string mutate(std::string text, Random& random) {
-  static constexpr std::string_view kPieces[] = {"{", "}",    "[",     "]",    "\"", ",",   ":",
+  static constexpr std::string_view kPieces[] = {"{",  "}",    "[",     "]",    "\"", ",",   ":",
                                                  "\\", "null", "1e999", "\xff", "\n", "\\u", "-"};
   for (std::uint64_t edits = 1 + random.below(4); edits > 0; --edits) {
     const std::size_t at = random.below(text.size() + 1);
     switch (random.below(4)) {
-      case 0: text.insert(at, kPieces[random.below(std::size(kPieces))]); break;
-      case 1: text.erase(at, random.below(8)); break;
-      case 2: text.insert(at, text.substr(random.below(text.size() + 1), random.below(60))); break;
+      case 0:
+        text.insert(at, kPieces[random.below(std::size(kPieces))]);
+        break;
+      case 1:
+        text.erase(at, random.below(8));
+        break;
+      case 2:
+        text.insert(at, text.substr(random.below(text.size() + 1), random.below(60)));
+        break;
       default:
         if (at < text.size()) text[at] = static_cast<char>(random.below(256));
     }
@@ -186,8 +192,8 @@ TEST(MessageParserRandomTest, MutatedMessagesAreAnsweredAndEverythingStaysInTheM
   MessageParser parser;
   std::size_t accepted = 0, refused = 0;
   for (int round = 0; round < 30'000; ++round) {
-    std::string text = "{\"op\":\"submit\",\"id\":1,\"transactions\":[" + random_transaction(random).json + "," +
-                       random_transaction(random).json + "]}";
+    std::string text = "{\"op\":\"submit\",\"id\":1,\"transactions\":[" + random_transaction(random).json +
+                       "," + random_transaction(random).json + "]}";
     text = mutate(std::move(text), random);
     const Message& message = random.chance(2) ? parser.parse(text, "test") : parser.parse_line(text, "test");
     for (const Command& command : message.commands) {
@@ -206,7 +212,8 @@ TEST(MessageParserRandomTest, GarbageIsRefused) {
   MessageParser parser;
   for (int round = 0; round < 5'000; ++round) {
     std::string text(random.below(300), '\0');
-    for (char& c : text) c = random.chance(2) ? "{}[]\",:\\ntf0-"[random.below(13)] : static_cast<char>(random.below(256));
+    for (char& c : text)
+      c = random.chance(2) ? "{}[]\",:\\ntf0-"[random.below(13)] : static_cast<char>(random.below(256));
     parser.parse(text, "test");
     parser.parse_line(text, "test");
   }

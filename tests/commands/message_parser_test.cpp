@@ -9,10 +9,10 @@ namespace vigil::commands {
 namespace {
 
 using eventlog::Code;
-using testing::submit;
-using testing::TransactionText;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::submit;
+using testing::TransactionText;
 
 class MessageParserTest : public ::testing::Test {
  protected:
@@ -54,7 +54,10 @@ TransactionText good() { return {}; }
 
 TEST_F(MessageParserTest, AllFieldsOfATransactionAreRead) {
   TransactionText text = good();
-  text.with("version", "3").with("device_id", "\"d-1\"").with("country", "\"DE\"").with("card_country", "\"FR\"");
+  text.with("version", "3")
+      .with("device_id", "\"d-1\"")
+      .with("country", "\"DE\"")
+      .with("card_country", "\"FR\"");
   text.with("category", "\"grocery\"").with("channel", "\"pos\"").with("status", "\"PENDING\"");
   text.with("latitude", "48.1371").with("longitude", "-11.5754").with("terminal", "{ \"a\": [1, null] }");
   const eventlog::Transaction& transaction = accepted(text);
@@ -76,7 +79,8 @@ TEST_F(MessageParserTest, AllFieldsOfATransactionAreRead) {
 
 TEST_F(MessageParserTest, OptionalFieldsMayBeAbsentNullOrEmpty) {
   TransactionText text = good();
-  for (const char* field : {"device_id", "country", "card_country", "category", "channel"}) text.with(field, "\"\"");
+  for (const char* field : {"device_id", "country", "card_country", "category", "channel"})
+    text.with(field, "\"\"");
   for (const char* field : {"version", "status", "latitude", "longitude"}) text.with(field, "null");
   const eventlog::Transaction with_empty = accepted(text);
   TransactionText plain = good();
@@ -122,24 +126,26 @@ TEST_F(MessageParserTest, EventTimesWithZonesAndFractions) {
 }
 
 TEST_F(MessageParserTest, BadEventTimesAreRefused) {
-  for (const char* json : {"\"2024-05-01T12:34:56\"", "\"2024-02-30T12:34:56Z\"", "\"2023-02-29T12:34:56Z\"",
-                           "\"2024-13-01T12:34:56Z\"", "\"2024-05-01T24:00:00Z\"", "\"2024-05-01T12:34:60Z\"",
-                           "\"2024-05-01T12:34:56.1234567Z\"", "\"2024-05-01T12:34:56.Z\"", "\"\"", "\"now\"",
-                           "\"2024-05-01T12:34:56Z \"", "\"2024-05-01T12:34:56+0200\"", "\"1969-12-31T23:59:59Z\"",
-                           "-1", "1.5", "253402300800000000", "99999999999999999999"}) {
+  for (const char* json :
+       {"\"2024-05-01T12:34:56\"", "\"2024-02-30T12:34:56Z\"", "\"2023-02-29T12:34:56Z\"",
+        "\"2024-13-01T12:34:56Z\"", "\"2024-05-01T24:00:00Z\"", "\"2024-05-01T12:34:60Z\"",
+        "\"2024-05-01T12:34:56.1234567Z\"", "\"2024-05-01T12:34:56.Z\"", "\"\"", "\"now\"",
+        "\"2024-05-01T12:34:56Z \"", "\"2024-05-01T12:34:56+0200\"", "\"1969-12-31T23:59:59Z\"", "-1", "1.5",
+        "253402300800000000", "99999999999999999999"}) {
     TransactionText text = good();
     EXPECT_THAT(reasons(text.with("event_time", json)), ElementsAre("bad_time event_time")) << json;
   }
 }
 
 TEST_F(MessageParserTest, BadAmountsAreRefused) {
-  for (const char* json : {"12.345", "\"twelve\"", "\"12,34\"", "\"1 2\"", "1e300", "1e99999999999", "\".\"", "\"-\"",
-                           "\"0x10\"", "92233720368547758.08", "\"1e\"", "\"1e+-2\"", "\"--1\""}) {
+  for (const char* json : {"12.345", "\"twelve\"", "\"12,34\"", "\"1 2\"", "1e300", "1e99999999999", "\".\"",
+                           "\"-\"", "\"0x10\"", "92233720368547758.08", "\"1e\"", "\"1e+-2\"", "\"--1\""}) {
     TransactionText text = good();
     EXPECT_THAT(reasons(text.with("amount", json)), ElementsAre("bad_amount amount")) << json;
   }
   TransactionText minor = good();
-  EXPECT_THAT(reasons(minor.without("amount").with("amount_minor", "12.5")), ElementsAre("bad_amount amount_minor"));
+  EXPECT_THAT(reasons(minor.without("amount").with("amount_minor", "12.5")),
+              ElementsAre("bad_amount amount_minor"));
   TransactionText both = good();
   EXPECT_THAT(reasons(both.with("amount_minor", "1234")), ElementsAre("bad_amount amount"));
 }
@@ -164,11 +170,13 @@ TEST_F(MessageParserTest, BadPlacesAreRefused) {
   EXPECT_THAT(reasons(beyond.with("latitude", "90.0000001").with("longitude", "-180.1")),
               ElementsAre("bad_place latitude", "bad_place longitude"));
   TransactionText word = good();
-  EXPECT_THAT(reasons(word.with("latitude", "\"north\"").with("longitude", "1")), ElementsAre("bad_place latitude"));
+  EXPECT_THAT(reasons(word.with("latitude", "\"north\"").with("longitude", "1")),
+              ElementsAre("bad_place latitude"));
 }
 
 TEST_F(MessageParserTest, EachRequiredFieldIsMissedByName) {
-  for (const char* field : {"transaction_id", "event_time", "customer_id", "merchant_id", "amount", "currency"}) {
+  for (const char* field :
+       {"transaction_id", "event_time", "customer_id", "merchant_id", "amount", "currency"}) {
     TransactionText absent = good(), null = good();
     EXPECT_THAT(reasons(absent.without(field)), ElementsAre("missing_field " + std::string(field)));
     EXPECT_THAT(reasons(null.with(field, "null")), ElementsAre("missing_field " + std::string(field)));
@@ -176,8 +184,8 @@ TEST_F(MessageParserTest, EachRequiredFieldIsMissedByName) {
 }
 
 TEST_F(MessageParserTest, EachFieldOfAWrongTypeIsNamedOnce) {
-  for (const char* field : {"transaction_id", "customer_id", "merchant_id", "device_id", "currency", "country",
-                            "card_country", "category", "channel", "status"}) {
+  for (const char* field : {"transaction_id", "customer_id", "merchant_id", "device_id", "currency",
+                            "country", "card_country", "category", "channel", "status"}) {
     TransactionText text = good();
     EXPECT_THAT(reasons(text.with(field, "17")), ElementsAre("wrong_type " + std::string(field)));
   }
@@ -187,7 +195,8 @@ TEST_F(MessageParserTest, EachFieldOfAWrongTypeIsNamedOnce) {
     EXPECT_THAT(reasons(text.with(field, "[1,{}]")), ElementsAre("wrong_type " + std::string(field)));
   }
   TransactionText minor = good();
-  EXPECT_THAT(reasons(minor.without("amount").with("amount_minor", "\"1234\"")), ElementsAre("wrong_type amount_minor"));
+  EXPECT_THAT(reasons(minor.without("amount").with("amount_minor", "\"1234\"")),
+              ElementsAre("wrong_type amount_minor"));
   EXPECT_THAT(reasons(submit("17")), ElementsAre("wrong_type "));
 }
 
@@ -200,15 +209,14 @@ TEST_F(MessageParserTest, EmptyRequiredFieldsAreRefused) {
 
 TEST_F(MessageParserTest, TextsOfTheLimitAreTakenAndLongerOnesRefused) {
   const auto of_bytes = [](std::size_t bytes) { return "\"" + std::string(bytes, 'x') + "\""; };
-  for (const auto& [field, limit] : {std::pair("transaction_id", eventlog::kIdBytesMax),
-                                     std::pair("customer_id", eventlog::kIdBytesMax),
-                                     std::pair("merchant_id", eventlog::kIdBytesMax),
-                                     std::pair("device_id", eventlog::kIdBytesMax),
-                                     std::pair("category", eventlog::kWordBytesMax),
-                                     std::pair("channel", eventlog::kWordBytesMax)}) {
+  for (const auto& [field, limit] :
+       {std::pair("transaction_id", eventlog::kIdBytesMax), std::pair("customer_id", eventlog::kIdBytesMax),
+        std::pair("merchant_id", eventlog::kIdBytesMax), std::pair("device_id", eventlog::kIdBytesMax),
+        std::pair("category", eventlog::kWordBytesMax), std::pair("channel", eventlog::kWordBytesMax)}) {
     TransactionText fits = good(), longer = good();
     accepted(fits.with(field, of_bytes(limit)));
-    EXPECT_THAT(reasons(longer.with(field, of_bytes(limit + 1))), ElementsAre("too_long " + std::string(field)));
+    EXPECT_THAT(reasons(longer.with(field, of_bytes(limit + 1))),
+                ElementsAre("too_long " + std::string(field)));
   }
 }
 
@@ -223,17 +231,18 @@ TEST_F(MessageParserTest, UnknownCodesAreRefused) {
   TransactionText text = good();
   text.with("currency", "\"eur\"").with("country", "\"Germany\"").with("card_country", "\"ZZ\"");
   text.with("status", "\"done\"").with("version", "0");
-  EXPECT_THAT(reasons(text), ElementsAre("unknown_currency currency", "unknown_country country",
-                                         "unknown_country card_country", "unknown_status status",
-                                         "bad_version version"));
+  EXPECT_THAT(reasons(text),
+              ElementsAre("unknown_currency currency", "unknown_country country",
+                          "unknown_country card_country", "unknown_status status", "bad_version version"));
   TransactionText version = good();
   EXPECT_THAT(reasons(version.with("version", "65536")), ElementsAre("bad_version version"));
 }
 
 TEST_F(MessageParserTest, AllReasonsAreCollectedAndTheIdIsKept) {
-  EXPECT_THAT(reasons(submit("{\"transaction_id\":\"t-9\",\"amount\":\"x\",\"currency\":\"ABC\",\"country\":1}")),
-              ElementsAre("unknown_currency currency", "wrong_type country", "missing_field event_time",
-                          "missing_field customer_id", "missing_field merchant_id", "bad_amount amount"));
+  EXPECT_THAT(
+      reasons(submit("{\"transaction_id\":\"t-9\",\"amount\":\"x\",\"currency\":\"ABC\",\"country\":1}")),
+      ElementsAre("unknown_currency currency", "wrong_type country", "missing_field event_time",
+                  "missing_field customer_id", "missing_field merchant_id", "bad_amount amount"));
   const Message& message = parse(submit("{\"transaction_id\":\"t-9\"}"));
   EXPECT_EQ(std::get<Unacceptable>(message.commands.front().body).transaction_id, "t-9");
 }
@@ -255,7 +264,8 @@ TEST_F(MessageParserTest, UnknownFieldsAreKeptAsSentAndInOrder) {
 TEST_F(MessageParserTest, TooMuchExtraIsRefusedOnce) {
   const std::size_t most = eventlog::kExtraBytesMax - std::string_view("{\"x\":\"\"}").size();
   TransactionText fits = good(), larger = good(), many = good();
-  EXPECT_EQ(accepted(fits.with("x", "\"" + std::string(most, 'x') + "\"")).extra.size(), eventlog::kExtraBytesMax);
+  EXPECT_EQ(accepted(fits.with("x", "\"" + std::string(most, 'x') + "\"")).extra.size(),
+            eventlog::kExtraBytesMax);
   larger.with("x", "\"" + std::string(most + 1, 'x') + "\"").with("y", "\"" + std::string(most, 'x') + "\"");
   EXPECT_THAT(reasons(larger), ElementsAre("extra_too_large "));
   for (int i = 0; i < 200; ++i) many.again("f" + std::to_string(i), "1");
@@ -305,7 +315,8 @@ TEST_F(MessageParserTest, TheOperationMayComeLast) {
 TEST_F(MessageParserTest, ALineIsABareTransactionOrAMessage) {
   TransactionText text = good();
   text_ = text.json();
-  EXPECT_TRUE(std::holds_alternative<SubmitTransaction>(parser_.parse_line(text_, "f:1").commands.front().body));
+  EXPECT_TRUE(
+      std::holds_alternative<SubmitTransaction>(parser_.parse_line(text_, "f:1").commands.front().body));
   text_ = "{\"label\":{\"transaction_id\":\"t\",\"kind\":\"fraud\",\"reported_at\":1},\"op\":\"label\"}";
   const Message& message = parser_.parse_line(text_, "f:2");
   EXPECT_EQ(message.operation, "label");
@@ -337,8 +348,9 @@ TEST_F(MessageParserTest, ReferenceDataIsRead) {
   EXPECT_EQ(customer.country, *Code::parse("DE"));
   EXPECT_EQ(customer.segment, "vip");
 
-  const Message& merchants = parse(R"({"op":"merchant","merchants":[{"merchant_id":"m","display_name":"Shop",)"
-                                   R"("category":"5411","country":"FR","place":null}]})");
+  const Message& merchants =
+      parse(R"({"op":"merchant","merchants":[{"merchant_id":"m","display_name":"Shop",)"
+            R"("category":"5411","country":"FR","place":null}]})");
   const auto merchant = std::get<UpdateMerchant>(merchants.commands.front().body).update;
   EXPECT_EQ(merchant.display_name, "Shop");
   EXPECT_EQ(merchant.category, "5411");
@@ -372,8 +384,9 @@ TEST_F(MessageParserTest, BadReferenceDataIsRefusedWithItsReasons) {
               ElementsAre("bad_place latitude", "missing_field customer_id"));
   EXPECT_THAT(reasons("{\"op\":\"customer\",\"customer\":{\"customer_id\":\"c\",\"home\":5}}"),
               ElementsAre("wrong_type "));
-  EXPECT_THAT(reasons("{\"op\":\"merchant\",\"merchant\":{\"merchant_id\":\"\",\"place\":{\"latitude\":true}}}"),
-              ElementsAre("empty_field merchant_id", "wrong_type latitude"));
+  EXPECT_THAT(
+      reasons("{\"op\":\"merchant\",\"merchant\":{\"merchant_id\":\"\",\"place\":{\"latitude\":true}}}"),
+      ElementsAre("empty_field merchant_id", "wrong_type latitude"));
   EXPECT_THAT(reasons("{\"op\":\"list\",\"list\":{\"list\":\"l\"}}"), ElementsAre("missing_field add"));
   EXPECT_THAT(reasons("{\"op\":\"list\",\"list\":{\"list\":\"l\",\"add\":\"x\",\"remove\":[1]}}"),
               ElementsAre("wrong_type add", "wrong_type remove"));
@@ -381,7 +394,8 @@ TEST_F(MessageParserTest, BadReferenceDataIsRefusedWithItsReasons) {
 }
 
 TEST_F(MessageParserTest, TextsToActivateAreRead) {
-  const Message& policy = parse("{\"op\":\"policy\",\"policy\":{\"text\":\"a = 1\\nb = 2\",\"file\":\"p.toml\"}}");
+  const Message& policy =
+      parse("{\"op\":\"policy\",\"policy\":{\"text\":\"a = 1\\nb = 2\",\"file\":\"p.toml\"}}");
   EXPECT_EQ(std::get<UpdatePolicy>(policy.commands.front().body).text, "a = 1\nb = 2");
   EXPECT_EQ(std::get<UpdatePolicy>(policy.commands.front().body).file, "p.toml");
   const Message& features = parse("{\"op\":\"features\",\"features\":{\"text\":\"x\"}}");
@@ -403,12 +417,14 @@ TEST_F(MessageParserTest, MessagesThatSayNothingUsefulAreRefusedWhole) {
   EXPECT_THAT(reasons("{\"op\":1}"), ElementsAre("wrong_type op"));
   EXPECT_THAT(reasons("{\"op\":\"submit\"}"), ElementsAre("missing_field transaction"));
   EXPECT_THAT(reasons("{\"op\":\"submit\",\"transactions\":{}}"), ElementsAre("wrong_type transactions"));
-  EXPECT_THAT(reasons("{\"op\":\"submit\",\"op\":\"submit\",\"transactions\":[]}"), ElementsAre("duplicate_field op"));
+  EXPECT_THAT(reasons("{\"op\":\"submit\",\"op\":\"submit\",\"transactions\":[]}"),
+              ElementsAre("duplicate_field op"));
   EXPECT_THAT(reasons("{\"op\":\"submit\",\"transactions\":[],\"transactions\":[]}"),
               ElementsAre("duplicate_field transaction"));
   EXPECT_THAT(reasons("{\"op\":\"submit\",\"transactions\":[],\"extra\":1}"), ElementsAre("unknown_field "));
   EXPECT_THAT(reasons("{\"op\":\"submit\",\"id\":[],\"transactions\":[]}"), ElementsAre("wrong_type id"));
-  EXPECT_THAT(reasons("{\"op\":\"submit\",\"id\":1,\"id\":1,\"transactions\":[]}"), ElementsAre("duplicate_field id"));
+  EXPECT_THAT(reasons("{\"op\":\"submit\",\"id\":1,\"id\":1,\"transactions\":[]}"),
+              ElementsAre("duplicate_field id"));
   EXPECT_THAT(reasons("{\"op\":\"submit\",\"id\":\"" + std::string(200, 'x') + "\",\"transactions\":[]}"),
               ElementsAre("too_long id"));
   EXPECT_THAT(reasons("\"hello\""), ElementsAre("wrong_type "));
@@ -416,7 +432,8 @@ TEST_F(MessageParserTest, MessagesThatSayNothingUsefulAreRefusedWhole) {
 }
 
 TEST_F(MessageParserTest, AnUnknownOperationIsAnsweredWithTheKnownOnes) {
-  EXPECT_THAT(reasons("{\"op\":\"sumbit\",\"id\":7,\"transactions\":[]}"), ElementsAre("unknown_operation op"));
+  EXPECT_THAT(reasons("{\"op\":\"sumbit\",\"id\":7,\"transactions\":[]}"),
+              ElementsAre("unknown_operation op"));
   EXPECT_EQ(parse("{\"op\":\"sumbit\",\"id\":7}").request_id, "7");
   const std::string text = why("{\"op\":\"sumbit\"}");
   EXPECT_THAT(text, HasSubstr("did you mean 'submit'"));
@@ -430,12 +447,53 @@ TEST_F(MessageParserTest, BrokenJsonIsOneReasonWithItsPlace) {
   EXPECT_THAT(std::get<Unacceptable>(message.commands[0].body).reasons[0].text,
               HasSubstr("at byte " + std::to_string(text.json().size() + 7)));
   EXPECT_EQ(message.commands[0].raw, text_);
-  for (const char* broken :
-       {"", " ", "{", "}", "[", "{\"op\"", "{\"op\":", "{\"op\":}", "{\"op\":\"submit\",}", "{\"op\":\"submit\"",
-        "{\"op\":\"submit\"]", "[1 2]", "[1,]", "[,1]", "{op:1}", "{\"a\" 1}", "{\"a\":1 \"b\":2}", "[01]", "[1.]",
-        "[.5]", "[+1]", "[1e]", "[-]", "[nul]", "[nullx]", "[True]", "[\"a\\x\"]", "[\"\\u12g4\"]", "[\"\\ud800\"]",
-        "[\"\\udc00\"]", "[\"\\ud800\\u0041\"]", "[\"a", "[\"a\nb\"]", "[1]x", "[1][2]", "{\"a\":1}}", "[\"a\"b]",
-        "[a\"b\"]", "[1\"b\"]", "\xEF\xBB\xBF[]", "[{]}", "[}", "{]", "[NaN]", "['a']", "[1]/**/", "//"}) {
+  for (const char* broken : {"",
+                             " ",
+                             "{",
+                             "}",
+                             "[",
+                             "{\"op\"",
+                             "{\"op\":",
+                             "{\"op\":}",
+                             "{\"op\":\"submit\",}",
+                             "{\"op\":\"submit\"",
+                             "{\"op\":\"submit\"]",
+                             "[1 2]",
+                             "[1,]",
+                             "[,1]",
+                             "{op:1}",
+                             "{\"a\" 1}",
+                             "{\"a\":1 \"b\":2}",
+                             "[01]",
+                             "[1.]",
+                             "[.5]",
+                             "[+1]",
+                             "[1e]",
+                             "[-]",
+                             "[nul]",
+                             "[nullx]",
+                             "[True]",
+                             "[\"a\\x\"]",
+                             "[\"\\u12g4\"]",
+                             "[\"\\ud800\"]",
+                             "[\"\\udc00\"]",
+                             "[\"\\ud800\\u0041\"]",
+                             "[\"a",
+                             "[\"a\nb\"]",
+                             "[1]x",
+                             "[1][2]",
+                             "{\"a\":1}}",
+                             "[\"a\"b]",
+                             "[a\"b\"]",
+                             "[1\"b\"]",
+                             "\xEF\xBB\xBF[]",
+                             "[{]}",
+                             "[}",
+                             "{]",
+                             "[NaN]",
+                             "['a']",
+                             "[1]/**/",
+                             "//"}) {
     EXPECT_THAT(reasons(broken), ElementsAre("broken_json ")) << broken;
   }
 }
@@ -481,7 +539,8 @@ TEST_F(MessageParserTest, AMessageOfTenMegabytesIsRefusedAndItsBeginningKept) {
   EXPECT_THAT(reasons(message), ElementsAre("message_too_large "));
   EXPECT_EQ(message.commands.front().raw.size(), kQuarantineRawBytesMax);
   EXPECT_EQ(message.commands.front().raw, std::string_view(text).substr(0, kQuarantineRawBytesMax));
-  EXPECT_TRUE(parse("[" + std::string(kMessageBytesMax - 2, ' ') + "]").commands.empty()) << "the limit itself fits";
+  EXPECT_TRUE(parse("[" + std::string(kMessageBytesMax - 2, ' ') + "]").commands.empty())
+      << "the limit itself fits";
 }
 
 TEST_F(MessageParserTest, RawTextIsCutToWhatTheQuarantineKeeps) {

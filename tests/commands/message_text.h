@@ -40,9 +40,9 @@ class TransactionText {
 
  private:
   std::vector<std::pair<std::string, std::string>> fields_ = {
-      {"transaction_id", "\"t-1\""},      {"event_time", "\"2024-05-01T12:34:56Z\""},
-      {"customer_id", "\"c-1\""},         {"merchant_id", "\"m-1\""},
-      {"amount", "\"12.34\""},            {"currency", "\"EUR\""},
+      {"transaction_id", "\"t-1\""}, {"event_time", "\"2024-05-01T12:34:56Z\""},
+      {"customer_id", "\"c-1\""},    {"merchant_id", "\"m-1\""},
+      {"amount", "\"12.34\""},       {"currency", "\"EUR\""},
   };
 };
 
