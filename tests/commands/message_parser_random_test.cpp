@@ -86,8 +86,9 @@ void add_options(Sample& sample, Random& random) {
   text("category", sample.category, out.category, eventlog::kWordBytesMax);
   text("channel", sample.channel, out.channel, eventlog::kWordBytesMax);
   if (random.chance(2)) {
-    out.place = {static_cast<std::int32_t>(random.below(1'800'000'001)) - 900'000'000,
-                 static_cast<std::int32_t>(random.below(3'600'000'001)) - 1'800'000'000};
+    out.place = {
+        static_cast<std::int32_t>(static_cast<std::int64_t>(random.below(1'800'000'001)) - 900'000'000),
+        static_cast<std::int32_t>(static_cast<std::int64_t>(random.below(3'600'000'001)) - 1'800'000'000)};
     add(sample, "latitude", decimal(out.place->latitude_e7, 7), random);
     add(sample, "longitude", decimal(out.place->longitude_e7, 7), random);
   }
