@@ -54,12 +54,15 @@ Payment genuine_payment(const Population& population, std::int64_t day, std::int
   payment.time_us = moment(persona, day_start_us, random);
 
   auto trade = static_cast<Trade>(random.weighted(persona.tastes));
-  if (where.on_the_way && categories()[static_cast<std::size_t>(trade)].channel != Channel::online) {
+  bool online = categories()[static_cast<std::size_t>(trade)].channel == Channel::online;
+  if (where.on_the_way && !online) {
     trade = Trade::digital_goods;
+    online = true;
   }
   eventlog::Place from = at_work(persona, payment.time_us) ? who.work : who.home;
   if (where.away) from = cities()[where.city].centre;
-  payment.merchant = population.shop(payment.customer, trade, where.city, from, random);
+  // Online they order at home, wherever they are.
+  payment.merchant = population.shop(payment.customer, trade, online ? who.home_city : where.city, from, random);
 
   const Category& category = categories()[population.merchants()[payment.merchant].category];
   payment.channel = category.channel;

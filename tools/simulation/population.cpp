@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::int64_t kCityReachE7 = 900'000;  // 0.09 degrees, about 10 km
 constexpr std::uint64_t kFavouriteShops = 4;
+constexpr std::uint32_t kOrdersAbroadPermille = 30;
 constexpr std::int64_t kTripSlotDays = 10;
 constexpr std::uint32_t kMerchantsPerColluding = 400;
 constexpr std::uint64_t kDeviceLifeDays = 150;
@@ -108,15 +109,15 @@ std::uint32_t Population::active_customer(Random& random) const {
 
 const std::vector<std::uint32_t>& Population::merchants_of(Trade trade, std::size_t city) const {
   const auto index = static_cast<std::size_t>(trade);
-  if (categories()[index].channel != Channel::online) {
-    const auto& local = by_trade_and_city_[index * cities_used_ + city];
-    if (!local.empty()) return local;
-  }
+  const auto& local = by_trade_and_city_[index * cities_used_ + city];
+  if (!local.empty()) return local;
   return by_trade_[index].empty() ? all_merchants_ : by_trade_[index];
 }
 
 std::uint32_t Population::shop(std::uint32_t customer, Trade trade, std::size_t city, eventlog::Place from,
                                Random& random) const {
+  const bool online = categories()[static_cast<std::size_t>(trade)].channel == Channel::online;
+  if (online && random.chance_permille(kOrdersAbroadPermille)) city = random.below(cities_used_);
   const std::vector<std::uint32_t>& choice = merchants_of(trade, city);
   if (random.chance_permille(120)) return choice[random.below(choice.size())];  // somewhere new
   std::uint32_t nearest = 0;

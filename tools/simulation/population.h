@@ -34,8 +34,7 @@ class Population {
   const std::vector<std::uint32_t>& colluding() const { return colluding_; }
   // A random customer, the active personas more often.
   std::uint32_t active_customer(Random& random) const;
-  // Merchants of a trade in a city (anywhere for online trades); never empty: falls back to the whole trade,
-  // then to all merchants.
+  // Merchants of a trade in a city; never empty: falls back to the whole trade, then to all merchants.
   const std::vector<std::uint32_t>& merchants_of(Trade trade, std::size_t city) const;
   // Where the customer shops for a trade: one of a few shops chosen once, usually the nearest to `from`.
   std::uint32_t shop(std::uint32_t customer, Trade trade, std::size_t city, eventlog::Place from,

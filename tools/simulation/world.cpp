@@ -36,16 +36,16 @@ constexpr std::array<Category, kCategories> kCategoryTable = {{  // in the order
     {"fuel", Channel::pos, 5'200, 30'000, 50},
     {"transport", Channel::pos, 480, 60'000, 40},
     {"pharmacy", Channel::pos, 1'700, 55'000, 60},
-    {"fashion", Channel::pos, 5'600, 60'000, 90},
-    {"electronics", Channel::pos, 14'000, 80'000, 40},
-    {"health", Channel::pos, 6'000, 60'000, 40},
+    {"fashion", Channel::pos, 5'200, 50'000, 90},
+    {"electronics", Channel::pos, 9'500, 58'000, 40},
+    {"health", Channel::pos, 5'500, 50'000, 40},
     {"entertainment", Channel::pos, 2'600, 50'000, 70},
     {"cash", Channel::atm, 10'000, 45'000, 40},
-    {"online_retail", Channel::online, 3'800, 75'000, 110},
+    {"online_retail", Channel::online, 3'800, 58'000, 110},
     {"digital_goods", Channel::online, 990, 55'000, 50},
-    {"travel", Channel::online, 22'000, 70'000, 40},
+    {"travel", Channel::online, 12'000, 50'000, 40},
     {"utilities", Channel::online, 8'500, 40'000, 30},
-    {"gambling", Channel::online, 2'500, 70'000, 20},
+    {"gambling", Channel::online, 2'500, 55'000, 20},
 }};
 
 // Hours of one day, midnight first.
