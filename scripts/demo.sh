@@ -28,23 +28,16 @@ step "4. Outcomes by day"
 show $vigil query --data "$data" aggregates --granularity day --from 2026-01-24
 
 step "5. Alerts by rule, and how many of them were fraud (all labels are known at the stream's end)"
-printf '  $ %s\n\n' "$vigil query --data $data rules --json"
-$vigil query --data "$data" rules --json | tr '{' '\n' | awk -F'[:,}]' '
-  function field(name,  n) { for (n = 1; n < NF; ++n) if ($n == "\"" name "\"") return $(n + 1); return "" }
-  /"rule_id"/ {
-    rule = field("rule_id"); gsub(/"/, "", rule)
-    raised[rule] = field("raised"); fraud[rule] = field("fraud")
-  }
-  END {
-    printf "  %-32s %8s %8s %10s\n", "rule", "alerts", "fraud", "precision"
-    for (rule in raised) printf "  %-32s %8d %8d %9.1f%%\n", rule, raised[rule], fraud[rule],
-                                raised[rule] ? 100 * fraud[rule] / raised[rule] : 0 | "sort -k4 -rn"
-  }'
+printf '  $ %s\n\n' "$vigil query --data $data rules"
+printf '  %-32s %8s %8s %10s\n' rule alerts fraud precision
+$vigil query --data "$data" rules | awk 'NR > 1 && NF >= 5 && $2 ~ /^[0-9]+$/ && $2 > 0 {
+  printf "  %-32s %8d %8d %9.1f%%\n", $1, $2, $3, 100 * $3 / $2 }' | sort -k4,4nr -k2,2nr
 
 declined=$($vigil query --data "$data" alerts --severity P0 --limit 1 --json)
 field() { printf '%s' "$declined" | tr ',{}' '\n' | sed -n "s/^\"$1\":\"\\(.*\\)\"$/\\1/p" | head -n 1; }
 transaction=$(field transaction_id)
 customer=$(field customer_id)
+position=$(printf '%s' "$declined" | tr ',{}' '\n' | sed -n 's/^"position":\([0-9]*\)$/\1/p' | head -n 1)
 
 step "6. One payment that was declined, and why"
 show $vigil query --data "$data" transaction "$transaction"
@@ -62,7 +55,7 @@ cat <<TEXT
   $vigil verify --data $data
   $vigil log stat --data $data
   $vigil export features --data $data --csv $folder/features.csv
-  $vigil query --data $data customer $customer --as-of 2026-01-15
+  $vigil query --data $data customer $customer --as-of $position   # as it was known then
   $vigil rules default                # the rules it was judged by; edit a copy, then
   $vigil serve --data $data           # and in another terminal
   $vigil tail --connect tcp://127.0.0.1:7702
