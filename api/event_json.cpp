@@ -8,6 +8,9 @@ namespace {
 
 using namespace eventlog;
 
+// How much of a quarantined input an event shows; `vigil quarantine` gives all of it.
+constexpr std::size_t kRawShownBytes = 4096;
+
 // Optional texts and codes are left out when they are absent.
 void text(std::string& out, std::string_view key, std::string_view value) {
   if (value.empty()) return;
@@ -112,6 +115,8 @@ Expected<void> body(std::string& out, const TransactionDecided& event, Activatio
 void body(std::string& out, const TransactionQuarantined& event) {
   text(out, "source", event.source);
   number(out, "raw_bytes", event.raw.size());
+  const std::string_view raw(reinterpret_cast<const char*>(event.raw.data()), event.raw.size());
+  text(out, "raw", raw.substr(0, kRawShownBytes));
   out += ",\"reasons\":[";
   for (std::size_t i = 0; i < event.reasons.size(); ++i) {
     out += i > 0 ? ",{\"code\":" : "{\"code\":";

@@ -229,9 +229,9 @@ TEST_F(CommandLoopTest, MalformedEnvelopesAreCountedAndPassedOver) {
   Context context;
   Socket socket = *Socket::open(context, SocketKind::dealer);
   ASSERT_TRUE(socket.connect(running.endpoint()));
-  // No body; an empty delimiter without body behind it; too many frames, with and without delimiter.
+  // No body; too many frames, without and with a delimiter.
   ASSERT_EQ(socket.send("", Follows::nothing), Sent::sent);
-  for (const auto& frames : std::vector<std::vector<std::string>>{{"", ""}, {"a", "b"}, {"", "a", "b", "c"}}) {
+  for (const auto& frames : std::vector<std::vector<std::string>>{{"a", "b"}, {"", "a", "b", "c"}}) {
     for (std::size_t i = 0; i < frames.size(); ++i) {
       const Follows follows = i + 1 < frames.size() ? Follows::another_frame : Follows::nothing;
       ASSERT_EQ(socket.send(frames[i], follows), Sent::sent);
@@ -243,7 +243,7 @@ TEST_F(CommandLoopTest, MalformedEnvelopesAreCountedAndPassedOver) {
   while (!socket.receive(reply)) wait(what, kPatience);
   const Json answer = Json::parse(reply.bytes());
   EXPECT_EQ(answer["id"], 7);
-  EXPECT_EQ(answer["row"]["service"]["malformed"], 4);
+  EXPECT_EQ(answer["row"]["service"]["malformed"], 3);
   EXPECT_EQ(answer["row"]["service"]["messages"], 1);
 }
 

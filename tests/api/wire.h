@@ -49,6 +49,7 @@ class Wire {
     send(message);
     return receive();
   }
+  Json ask(const char* message) { return ask(std::string(message)); }
   Json ask(const Json& message) { return ask(message.dump()); }
   // What a submit of one is answered.
   Json result(const std::string& message) { return ask(message).at("results").at(0); }
