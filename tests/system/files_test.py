@@ -72,7 +72,7 @@ class Files(SystemTest):
                      features=FEATURES.replace("amount_base", "amuont_base"))
 
     def test_an_unknown_feature_in_a_rule_is_named_with_place_and_suggestion(self):
-        self.refused(r"rules\.toml:8:32: .*'count_1x'.*did you mean 'count_1h'", features=FEATURES,
+        self.refused(r"rules\.toml:8:34: .*'count_1x'.*did you mean 'count_1h'", features=FEATURES,
                      rules=RULES.replace("count_1h", "count_1x"))
 
     def test_a_type_error_in_a_rule_is_named_with_place(self):
@@ -117,9 +117,8 @@ class Files(SystemTest):
         self.assertEqual(["t1", "t6"], decided)
         quarantined = {event["source"]: [reason["code"] for reason in event["reasons"]]
                        for event in events if event["type"] == "TransactionQuarantined"}
-        path = self.directory / "tx.csv"
-        self.assertEqual({f"{path}:3": ["bad_time"], f"{path}:4": ["bad_row"], f"{path}:5": ["empty_field"],
-                          f"{path}:6": ["bad_amount"], f"{path}:8": ["amount_below_minimum"]}, quarantined)
+        self.assertEqual({"tx.csv:3": ["bad_time"], "tx.csv:4": ["bad_row"], "tx.csv:5": ["empty_field"],
+                          "tx.csv:6": ["bad_amount"], "tx.csv:8": ["amount_below_minimum"]}, quarantined)
 
     def test_json_lines_with_bad_ones_go_on(self):
         good = ('{"transaction_id":"j%d","event_time":"2024-01-01T00:00:00Z","customer_id":"c","merchant_id":"m",'
