@@ -134,6 +134,7 @@ void measure_in_process(const Settings& settings) {
       rate(static_cast<double>(decided), static_cast<double>(now_us() - first) / 1e6) +
           " (the making of the input included)");
   if (!(*models)->close()) give_up("the read models do not close");
+  models->reset();  // a rebuild wants them for itself
   const auto newest = (*engine)->log().at(durable);
   if (!newest) give_up(newest.error().text);
   char text[64];

@@ -10,13 +10,16 @@ namespace vigil::eventlog {
 
 enum class ValueType : std::uint8_t { null, boolean, integer, floating, text };
 
-// 24 bytes, trivially copyable, owns nothing: `text` must outlive the value.
+// 16 bytes, trivially copyable, owns nothing: what text_view() shows must outlive the value.
 struct Value {
   ValueType type = ValueType::null;
+  std::uint32_t text_size = 0;  // 0 unless text
   union {
     std::int64_t integer = 0;  // also 0 or 1 for boolean
     double floating;
+    const char* text_data;
   };
+  // Requires type text.
   std::string_view text_view() const { return {text_data, text_size}; }
 
   static Value null() { return {}; }
@@ -31,15 +34,12 @@ struct Value {
   static Value of(std::string_view s) {
     Value v;
     v.type = ValueType::text;
-    v.text_data = s.data();
     v.text_size = static_cast<std::uint32_t>(s.size());
+    v.text_data = s.data();
     return v;
   }
   bool is_null() const { return type == ValueType::null; }
   bool truth() const { return type == ValueType::boolean && integer != 0; }
-
-  const char* text_data = nullptr;
-  std::uint32_t text_size = 0;
 
  private:
   static Value of_integer(ValueType type, std::int64_t i) {
@@ -49,6 +49,7 @@ struct Value {
     return v;
   }
 };
+static_assert(sizeof(Value) == 16);
 
 // Exact equality: same type, same bits (so NaN equals itself and 0.0 differs from -0.0).
 bool operator==(const Value& a, const Value& b);

@@ -112,6 +112,13 @@ struct DecisionState::Impl final : ColumnTexts {
   void evaluate_filters(std::span<const Value> fields) {
     for (std::size_t i = 0; i < plan.filters.size(); ++i) passed[i] = plan.filters[i].holds(fields, lists);
   }
+  // Whether observe() has just evaluated the filters for this very transaction: the same bytes, not a copy.
+  bool filters_stand_for(const eventlog::TransactionDecided& event) const {
+    const eventlog::Transaction& transaction = event.transaction;
+    return !passed_id.empty() && passed_id.data() == transaction.id.data() &&
+           passed_id.size() == transaction.id.size() &&
+           passed_time_us == transaction.event_time.value() && passed_amount_minor == event.amount_base_minor;
+  }
   std::uint16_t flags_of(std::size_t kind) const {
     const auto& filters = plan.kinds[kind].filters;
     unsigned flags = 0;
@@ -140,6 +147,9 @@ struct DecisionState::Impl final : ColumnTexts {
   PrefetchQueue prefetched;
   // Room that is reused for every transaction.
   std::vector<char> passed;  // by filter: whether the transaction passes it
+  // The id of the transaction `passed` speaks of, when observe() filled it and nothing was applied since.
+  std::string_view passed_id;
+  std::int64_t passed_time_us = 0, passed_amount_minor = 0;
   std::vector<Value> slots;
 };
 
@@ -147,6 +157,9 @@ void DecisionState::Impl::observe(const eventlog::Transaction& transaction, std:
                                   std::span<const Value> fields, std::span<Value> values) {
   eventlog::invariant(values.size() == plan.features.size(), "every feature has a place for its value");
   evaluate_filters(fields);
+  passed_id = transaction.id;
+  passed_time_us = transaction.event_time.value();
+  passed_amount_minor = amount_base_minor;
   Observed observed;
   observed.time_us = transaction.event_time.value();
   observed.amount_minor = amount_base_minor;
@@ -182,10 +195,11 @@ void DecisionState::Impl::apply(const eventlog::TransactionDecided& event, event
   eventlog::invariant(
       event.amount_base_minor >= 0 && event.amount_base_minor <= eventlog::kAmountBaseMinorMax,
       "an accepted amount fits a window entry");
-  if (!plan.filters.empty()) {
+  if (!plan.filters.empty() && !filters_stand_for(event)) {
     fill_transaction_fields(transaction, event.amount_base_minor, slots);
     evaluate_filters(slots);
   }
+  passed_id = {};
   advance(transaction.event_time.value());
   Entry entry;
   entry.time_us = transaction.event_time.value();

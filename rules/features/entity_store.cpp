@@ -84,9 +84,8 @@ EntityStore::Slab EntityStore::new_slab(std::size_t records) const {
 }
 
 std::uint32_t EntityStore::number_of(std::string_view id) {
-  const std::uint64_t hash = NameTable::hash(id);
-  if (const auto found = names_.find(hash, id)) return *found;
-  const std::uint32_t number = names_.insert(hash, id);
+  if (const auto found = find(id)) return *found;
+  const std::uint32_t number = names_.insert(NameTable::hash(id), id);
   if (number % kRecordsPerSlab == 0) slabs_.push_back(new_slab(kRecordsPerSlab));
   new (place(number)) EntityRecord;
   return number;

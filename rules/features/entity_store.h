@@ -23,8 +23,12 @@ class EntityStore {
   EntityStore(const EntityStore&) = delete;
   EntityStore& operator=(const EntityStore&) = delete;
 
+  // One payment asks for its entities several times: the answer given last is tried first.
   std::optional<std::uint32_t> find(std::string_view id) const {
-    return names_.find(NameTable::hash(id), id);
+    if (recent_ < names_.size() && names_.text(recent_) == id) return recent_;
+    const auto found = names_.find(NameTable::hash(id), id);
+    if (found) recent_ = *found;
+    return found;
   }
   // The entity's number; it is created when it was not known.
   std::uint32_t number_of(std::string_view id);
@@ -66,6 +70,7 @@ class EntityStore {
   std::size_t record_bytes_;
   EntityWindows windows_;
   NameTable names_;
+  mutable std::uint32_t recent_ = 0;  // the entity found last
   std::vector<Slab> slabs_;
   Slab blank_;
 };
