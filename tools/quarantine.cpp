@@ -90,6 +90,7 @@ Expected<void> list(const QuarantineOptions& options, const Sources& sources) {
     }
     std::cout << '\n';
   }
+  if (rows->size() == options.limit) std::cout << "(the first " << grouped(options.limit) << "; --limit or --since for more)\n";
   return {};
 }
 
