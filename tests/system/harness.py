@@ -60,6 +60,8 @@ class Server:
         raise AssertionError(f"the server ended with {self.process.wait()} before it was ready: {self.stderr()}")
 
     def stderr(self):
+        if self.stderr_file.closed:
+            return self.stderr_text
         self.stderr_file.seek(0)
         return self.stderr_file.read().decode(errors="replace")
 
@@ -69,6 +71,8 @@ class Server:
     def _reap(self, timeout):
         code = self.process.wait(timeout=timeout)
         self.process.stdout.close()
+        self.stderr_text = self.stderr()
+        self.stderr_file.close()
         return code
 
     def kill(self):
