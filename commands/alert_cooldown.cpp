@@ -8,7 +8,7 @@ namespace vigil::commands {
 
 namespace {
 
-std::uint64_t key_of(std::string_view rule_id, std::string_view customer_id) {
+std::uint64_t cooldown_key(std::string_view rule_id, std::string_view customer_id) {
   return XXH3_64bits_withSeed(customer_id.data(), customer_id.size(),
                               XXH3_64bits(rule_id.data(), rule_id.size()));
 }
@@ -17,7 +17,7 @@ std::uint64_t key_of(std::string_view rule_id, std::string_view customer_id) {
 
 void AlertCooldown::apply(const eventlog::AlertRaised& event) {
   const std::int64_t time_us = event.event_time.value();
-  auto [found, fresh] = newest_.try_emplace(key_of(event.rule_id, event.customer_id), time_us);
+  auto [found, fresh] = newest_.try_emplace(cooldown_key(event.rule_id, event.customer_id), time_us);
   if (!fresh) found->second = std::max(found->second, time_us);
   stream_time_us_ = std::max(stream_time_us_, time_us);
   if (newest_.size() > forget_at_) forget_old();
@@ -26,7 +26,7 @@ void AlertCooldown::apply(const eventlog::AlertRaised& event) {
 bool AlertCooldown::cooling(std::string_view rule_id, std::string_view customer_id, eventlog::EventTime time,
                             std::int64_t cooldown_us) const {
   if (cooldown_us == 0) return false;
-  const auto found = newest_.find(key_of(rule_id, customer_id));
+  const auto found = newest_.find(cooldown_key(rule_id, customer_id));
   if (found == newest_.end()) return false;
   const std::int64_t since = time.value() - found->second;
   return since > -cooldown_us && since < cooldown_us;

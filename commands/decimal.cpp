@@ -14,7 +14,6 @@ constexpr int kExponentMax = 40;
 
 enum class Rounding { none, half_away };
 
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 Decimal fault(DecimalFault what) { return {0, what}; }
 

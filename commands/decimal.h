@@ -14,6 +14,8 @@ enum class DecimalFault : std::uint8_t {
 };
 std::string_view text(DecimalFault fault);  // "is not a number" …
 
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
 struct Decimal {
   std::int64_t value = 0;  // the number times 10^scale, when `fault` is none
   DecimalFault fault = DecimalFault::none;

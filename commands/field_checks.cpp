@@ -19,12 +19,12 @@ std::optional<std::int32_t> check_degrees(std::string_view value, std::int64_t l
                                           std::string_view field, Objections& objections) {
   const Decimal degrees = parse_decimal_rounded(value, kPlaceScale);
   if (degrees.fault != DecimalFault::none) {
-    objections.add(reason::kBadPlace, field, quoted(value) + " " + std::string(text(degrees.fault)));
+    objections.add(reason::kBadPlace, field, in_quotes(value) + " " + std::string(text(degrees.fault)));
     return std::nullopt;
   }
   if (degrees.value < -limit_e7 || degrees.value > limit_e7) {
     objections.add(reason::kBadPlace, field,
-                   quoted(value) + " is beyond " + std::to_string(limit_e7 / 10'000'000) + " degrees");
+                   in_quotes(value) + " is beyond " + std::to_string(limit_e7 / 10'000'000) + " degrees");
     return std::nullopt;
   }
   return static_cast<std::int32_t>(degrees.value);
@@ -32,7 +32,7 @@ std::optional<std::int32_t> check_degrees(std::string_view value, std::int64_t l
 
 }  // namespace
 
-std::string quoted(std::string_view value) {
+std::string in_quotes(std::string_view value) {
   std::size_t kept = std::min(value.size(), kQuotedBytesMax);
   // Never cut a character in two.
   while (kept < value.size() && kept > 0 && (static_cast<unsigned char>(value[kept]) & 0xC0) == 0x80) --kept;
@@ -53,7 +53,7 @@ bool check_text(std::string_view value, std::size_t bytes_max, std::string_view 
     return false;
   }
   if (std::ranges::any_of(value, is_control)) {
-    objections.add(reason::kBadCharacters, field, "control characters in " + quoted(value));
+    objections.add(reason::kBadCharacters, field, "control characters in " + in_quotes(value));
     return false;
   }
   return true;
@@ -63,7 +63,7 @@ std::optional<eventlog::Code> check_currency(std::string_view value, std::string
                                              Objections& objections) {
   const auto code = eventlog::Code::parse(value);
   if (code && eventlog::currency_exponent(*code)) return code;
-  objections.add(reason::kUnknownCurrency, field, quoted(value) + " is no ISO 4217 code like 'EUR'");
+  objections.add(reason::kUnknownCurrency, field, in_quotes(value) + " is no ISO 4217 code like 'EUR'");
   return std::nullopt;
 }
 
@@ -71,7 +71,7 @@ std::optional<eventlog::Code> check_country(std::string_view value, std::string_
                                             Objections& objections) {
   const auto code = eventlog::Code::parse(value);
   if (code && eventlog::known_country(*code)) return code;
-  objections.add(reason::kUnknownCountry, field, quoted(value) + " is no ISO 3166 two-letter code like 'DE'");
+  objections.add(reason::kUnknownCountry, field, in_quotes(value) + " is no ISO 3166 two-letter code like 'DE'");
   return std::nullopt;
 }
 
@@ -80,7 +80,7 @@ std::optional<std::uint16_t> check_version(std::string_view number, Objections& 
   if (version.fault == DecimalFault::none && version.value >= 1 && version.value <= UINT16_MAX) {
     return static_cast<std::uint16_t>(version.value);
   }
-  objections.add(reason::kBadVersion, "version", quoted(number) + " is no whole number from 1 to 65535");
+  objections.add(reason::kBadVersion, "version", in_quotes(number) + " is no whole number from 1 to 65535");
   return std::nullopt;
 }
 
@@ -90,7 +90,7 @@ std::optional<eventlog::EventTime> check_time_us(std::string_view integer, std::
   if (time_us.fault == DecimalFault::none && is_event_time(time_us.value)) {
     return eventlog::EventTime{time_us.value};
   }
-  objections.add(reason::kBadTime, field, quoted(integer) + " is no time in microseconds since 1970");
+  objections.add(reason::kBadTime, field, in_quotes(integer) + " is no time in microseconds since 1970");
   return std::nullopt;
 }
 
@@ -98,7 +98,7 @@ std::optional<eventlog::EventTime> check_time_text(std::string_view rfc3339, std
                                                    Objections& objections) {
   if (const auto time_us = parse_rfc3339_us(rfc3339)) return eventlog::EventTime{*time_us};
   objections.add(reason::kBadTime, field,
-                 quoted(rfc3339) + " is no time with a zone like '2024-05-01T12:34:56Z'");
+                 in_quotes(rfc3339) + " is no time with a zone like '2024-05-01T12:34:56Z'");
   return std::nullopt;
 }
 

@@ -77,6 +77,6 @@ std::optional<eventlog::Place> check_place(std::string_view latitude, std::strin
                                            Objections&);
 
 // A value cut to what fits into a reason, in quotes.
-std::string quoted(std::string_view value);
+std::string in_quotes(std::string_view value);
 
 }  // namespace vigil::commands

@@ -8,12 +8,12 @@
 #include <cstring>
 #include <simdjson.h>
 
+#include "commands/decimal.h"
 #include "eventlog/storage/invariant.h"
 
 namespace vigil::commands {
 namespace {
 
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?
 bool is_json_number(std::string_view token) {

@@ -69,7 +69,7 @@ void JsonFields::refuse_unknown() {
   const std::string unknown(key_);
   cursor_.skip_value();
   objections_.add(reason::kUnknownField, "",
-                  "no field is called " + quoted(unknown) + rules::did_you_mean(unknown, names_.names()));
+                  "no field is called " + in_quotes(unknown) + rules::did_you_mean(unknown, names_.names()));
 }
 
 std::optional<std::string_view> JsonFields::text() {

@@ -39,7 +39,7 @@ std::string unknown_operation(std::string_view operation) {
   std::array<std::string_view, kOperations.size()> names;
   std::ranges::transform(kOperations, names.begin(), &Operation::name);
   std::string why =
-      quoted(operation) + " is not known" + rules::did_you_mean(operation, names) + "; there are";
+      in_quotes(operation) + " is not known" + rules::did_you_mean(operation, names) + "; there are";
   for (std::string_view name : names) why.append(name == names.front() ? " " : ", ").append(name);
   return why;
 }
@@ -218,7 +218,7 @@ void MessageParser::Impl::read_payload(std::string_view key, JsonCursor& cursor)
   if (!many && key != operation->one) {
     const std::array<std::string_view, 4> known = {operation->one, operation->many, "op", "id"};
     objections.add(reason::kUnknownField, "",
-                   "'" + std::string(operation->name) + "' has no field " + quoted(key) +
+                   "'" + std::string(operation->name) + "' has no field " + in_quotes(key) +
                        rules::did_you_mean(key, known));
     cursor.skip_value();
   } else if (std::exchange(payload_seen, true)) {

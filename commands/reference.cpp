@@ -4,16 +4,12 @@
 #include "commands/recorder.h"
 #include "rules/ruleset/built_in_rules.h"
 
-#include <xxhash.h>
-
 namespace vigil::commands {
 
 using eventlog::Address;
 using eventlog::Expected;
 
 namespace {
-
-std::uint64_t key_of(std::string_view id) { return XXH3_64bits(id.data(), id.size()); }
 
 bool same(const eventlog::CustomerUpdated& a, const eventlog::CustomerUpdated& b) {
   return a.customer_id == b.customer_id && a.home == b.home && a.country == b.country && a.segment == b.segment;
@@ -29,7 +25,7 @@ template <class Event>
 Expected<std::optional<eventlog::Position>> unchanged(const eventlog::Log& log, const AddressIndex& index,
                                                       std::string_view id, const Event& event) {
   std::optional<Address> newest;
-  index.find(key_of(id), [&](Address address) {
+  index.find(entity_key(id), [&](Address address) {
     newest = address;
     return true;
   });

@@ -10,8 +10,8 @@ namespace {
 // Required fields come first in each list of names.
 constexpr std::array<std::string_view, 5> kLabel = {"transaction_id", "kind", "reported_at", "version",
                                                     "source"};
-constexpr std::array<std::string_view, 4> kCustomer = {"customer_id", "home", "country", "segment"};
-constexpr std::array<std::string_view, 5> kMerchant = {"merchant_id", "display_name", "category", "country",
+constexpr std::array<std::string_view, 4> kCustomerFields = {"customer_id", "home", "country", "segment"};
+constexpr std::array<std::string_view, 5> kMerchantFields = {"merchant_id", "display_name", "category", "country",
                                                        "place"};
 constexpr std::array<std::string_view, 3> kList = {"list", "add", "remove"};
 constexpr std::array<std::string_view, 3> kRate = {"currency", "base", "rate"};
@@ -23,8 +23,8 @@ constexpr int kRateScale = 9;
 
 ReferenceJson::ReferenceJson()
     : label_(kLabel),
-      customer_(kCustomer),
-      merchant_(kMerchant),
+      customer_(kCustomerFields),
+      merchant_(kMerchantFields),
       list_(kList),
       rate_(kRate),
       text_(kText),
@@ -70,7 +70,7 @@ void ReferenceJson::read_label(JsonCursor& cursor, CommandBody& out) {
           label.kind = *kind;
         else
           objections_.add(reason::kUnknownLabel, kLabel[1],
-                          quoted(*value) + " is not fraud, genuine or chargeback");
+                          in_quotes(*value) + " is not fraud, genuine or chargeback");
       } else if (*field == 4 && !value->empty() &&
                  check_text(*value, eventlog::kWordBytesMax, kLabel[4], objections_)) {
         label.source = *value;
@@ -111,12 +111,12 @@ void ReferenceJson::read_customer(JsonCursor& cursor, CommandBody& out) {
       update.home = read_place(cursor);
     } else if (const auto value = fields.text()) {
       if (*field == 0) {
-        if (check_text(*value, eventlog::kIdBytesMax, kCustomer[0], objections_)) update.customer_id = *value;
+        if (check_text(*value, eventlog::kIdBytesMax, kCustomerFields[0], objections_)) update.customer_id = *value;
       } else if (value->empty()) {
         continue;
       } else if (*field == 2) {
-        if (const auto code = check_country(*value, kCustomer[2], objections_)) update.country = *code;
-      } else if (check_text(*value, eventlog::kWordBytesMax, kCustomer[3], objections_)) {
+        if (const auto code = check_country(*value, kCustomerFields[2], objections_)) update.country = *code;
+      } else if (check_text(*value, eventlog::kWordBytesMax, kCustomerFields[3], objections_)) {
         update.segment = *value;
       }
     }
@@ -135,15 +135,15 @@ void ReferenceJson::read_merchant(JsonCursor& cursor, CommandBody& out) {
       update.place = read_place(cursor);
     } else if (const auto value = fields.text()) {
       if (*field == 0) {
-        if (check_text(*value, eventlog::kIdBytesMax, kMerchant[0], objections_)) update.merchant_id = *value;
+        if (check_text(*value, eventlog::kIdBytesMax, kMerchantFields[0], objections_)) update.merchant_id = *value;
       } else if (value->empty()) {
         continue;
       } else if (*field == 1) {
-        if (check_text(*value, eventlog::kNameBytesMax, kMerchant[1], objections_))
+        if (check_text(*value, eventlog::kNameBytesMax, kMerchantFields[1], objections_))
           update.display_name = *value;
       } else if (*field == 2) {
-        if (check_text(*value, eventlog::kWordBytesMax, kMerchant[2], objections_)) update.category = *value;
-      } else if (const auto code = check_country(*value, kMerchant[3], objections_)) {
+        if (check_text(*value, eventlog::kWordBytesMax, kMerchantFields[2], objections_)) update.category = *value;
+      } else if (const auto code = check_country(*value, kMerchantFields[3], objections_)) {
         update.country = *code;
       }
     }
@@ -203,9 +203,9 @@ void ReferenceJson::read_rate(JsonCursor& cursor, CommandBody& out) {
       update.rate_e9 = rate.value;
       if (rate.fault != DecimalFault::none) {
         objections_.add(reason::kBadRate, kRate[2],
-                        quoted(*value) + " " + std::string(commands::text(rate.fault)));
+                        in_quotes(*value) + " " + std::string(commands::text(rate.fault)));
       } else if (rate.value <= 0) {
-        objections_.add(reason::kBadRate, kRate[2], quoted(*value) + " is not above zero");
+        objections_.add(reason::kBadRate, kRate[2], in_quotes(*value) + " is not above zero");
       }
     } else if (const auto value = fields.text()) {
       if (const auto code = check_currency(*value, kRate[*field], objections_)) {

@@ -95,7 +95,7 @@ void RowMapping::set_time(const FieldSource& source, std::string_view value) {
   }
   form_.spoil(kField);
   form_.objections().add(reason::kBadTime, name(kField),
-                         quoted(value) + " is no time in the unit the map gives");
+                         in_quotes(value) + " is no time in the unit the map gives");
 }
 
 void RowMapping::read_transaction(std::span<const std::string_view> cells, ByteArena& arena,

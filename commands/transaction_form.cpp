@@ -75,7 +75,7 @@ void TransactionForm::set(Field field, std::string_view value) {
         transaction_.status = *status;
       } else {
         objections_.add(reason::kUnknownStatus, name(field),
-                        quoted(value) + " is not PENDING, COMPLETED, FAILED or REFUNDED");
+                        in_quotes(value) + " is not PENDING, COMPLETED, FAILED or REFUNDED");
       }
       return;
   }
@@ -116,7 +116,7 @@ void TransactionForm::set_amount() {
     transaction_.amount.minor = amount.value;
     return;
   }
-  std::string why = quoted(value) + " " + std::string(text(amount.fault));
+  std::string why = in_quotes(value) + " " + std::string(text(amount.fault));
   if (amount.fault == DecimalFault::too_many_decimals) {
     why += minor ? "; minor units are whole"
                  : "; " + std::string(transaction_.amount.currency.text()) + " has " + std::to_string(scale);

@@ -40,20 +40,19 @@ void TransactionJson::read(JsonCursor& cursor, CommandBody& out) {
 }
 
 void TransactionJson::take(TransactionField field, JsonFields& fields) {
-  using Field = TransactionField;
   std::optional<std::string_view> value;
   switch (field) {
-    case Field::event_time: {
+    case TransactionField::event_time: {
       const auto time = fields.time();
       return time ? form_.set_time(*time) : form_.spoil(field);
     }
-    case Field::version:
-    case Field::amount_minor:
+    case TransactionField::version:
+    case TransactionField::amount_minor:
       value = fields.number();
       break;
-    case Field::amount:
-    case Field::latitude:
-    case Field::longitude:
+    case TransactionField::amount:
+    case TransactionField::latitude:
+    case TransactionField::longitude:
       value = fields.number_or_text();
       break;
     default:
@@ -75,7 +74,7 @@ void TransactionJson::keep_unknown(JsonFields& fields, JsonCursor& cursor) {
   if (cursor.failed()) return;
   Objections& objections = form_.objections();
   if (std::ranges::find(unknown_, key) != unknown_.end()) {
-    objections.add(reason::kDuplicateField, "", quoted(key) + " is given twice");
+    objections.add(reason::kDuplicateField, "", in_quotes(key) + " is given twice");
     return;
   }
   const std::size_t bytes = extra_.size() - extra_begin_ + token.size() + value.size() + 3;

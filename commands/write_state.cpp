@@ -15,8 +15,6 @@ namespace {
 
 constexpr std::uint64_t kProgressEvery = 65'536;
 
-std::uint64_t key_of(std::string_view id) { return XXH3_64bits(id.data(), id.size()); }
-
 // Decodes and hands the event on; what does not decode is an error already.
 template <class Event, class Fold>
 Expected<void> with(const eventlog::Record& record, Fold fold) {
@@ -30,6 +28,8 @@ std::string recorded(const char* what, std::uint32_t version) {
 }
 
 }  // namespace
+
+std::uint64_t entity_key(std::string_view id) { return XXH3_64bits(id.data(), id.size()); }
 
 std::uint64_t quarantine_key(std::span<const std::byte> raw) { return XXH3_64bits(raw.data(), raw.size()); }
 
@@ -134,12 +134,12 @@ void WriteState::apply(const eventlog::AlertRaised& event, Address address) {
 
 void WriteState::apply(const eventlog::CustomerUpdated& event, Address address) {
   decision_->apply(event, address);
-  customers_.replace(key_of(event.customer_id), address);
+  customers_.replace(entity_key(event.customer_id), address);
 }
 
 void WriteState::apply(const eventlog::MerchantUpdated& event, Address address) {
   decision_->apply(event, address);
-  merchants_.replace(key_of(event.merchant_id), address);
+  merchants_.replace(entity_key(event.merchant_id), address);
 }
 
 void WriteState::apply(const eventlog::ListUpdated& event, Address) { decision_->apply(event); }

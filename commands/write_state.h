@@ -74,6 +74,8 @@ class WriteState {
   AlertCooldown cooldown_;
 };
 
+// The hash under which a customer's or merchant's newest update is found again.
+std::uint64_t entity_key(std::string_view id);
 // The hash under which a quarantined input is found again.
 std::uint64_t quarantine_key(std::span<const std::byte> raw);
 

@@ -145,9 +145,9 @@ Expected<void> export_all(const QuarantineOptions& options, const Sources& sourc
   return {};
 }
 
-using Action = Expected<void> (*)(const QuarantineOptions&, const Sources&);
+using QuarantineAction = Expected<void> (*)(const QuarantineOptions&, const Sources&);
 
-CLI::App* add_action(CLI::App& command, const char* name, const char* what, Action action,
+CLI::App* add_action(CLI::App& command, const char* name, const char* what, QuarantineAction action,
                      const std::shared_ptr<QuarantineOptions>& options, int& exit_code) {
   CLI::App* added = command.add_subcommand(name, what);
   added->add_option("--data", options->data, "data directory")->required();

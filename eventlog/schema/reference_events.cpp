@@ -8,7 +8,7 @@
 namespace vigil::eventlog {
 namespace {
 
-constexpr std::size_t kStructBytes = 8 * 8;
+constexpr std::size_t kReferenceBytes = 8 * 8;
 
 std::size_t list_bytes(const std::vector<std::string_view>& texts) {
   std::size_t bytes = 8;
@@ -54,14 +54,14 @@ Expected<Event> decode_activation(const Record& record, EventType type) {
 
 template <class Event>
 std::size_t activation_bytes(const Event& event) {
-  return kMessageOverhead + kStructBytes + field_bytes_max(event.text.size()) +
+  return kMessageOverhead + kReferenceBytes + field_bytes_max(event.text.size()) +
          field_bytes_max(event.sha256.size());
 }
 
 }  // namespace
 
 std::size_t bytes_max(const CustomerUpdated& event) {
-  return kMessageOverhead + kStructBytes + field_bytes_max(event.customer_id.size()) +
+  return kMessageOverhead + kReferenceBytes + field_bytes_max(event.customer_id.size()) +
          field_bytes_max(event.segment.size());
 }
 
@@ -94,7 +94,7 @@ Expected<CustomerUpdated> decode<CustomerUpdated>(const Record& record) {
 }
 
 std::size_t bytes_max(const MerchantUpdated& event) {
-  return kMessageOverhead + kStructBytes + field_bytes_max(event.merchant_id.size()) +
+  return kMessageOverhead + kReferenceBytes + field_bytes_max(event.merchant_id.size()) +
          field_bytes_max(event.display_name.size()) + field_bytes_max(event.category.size());
 }
 
@@ -129,7 +129,7 @@ Expected<MerchantUpdated> decode<MerchantUpdated>(const Record& record) {
 }
 
 std::size_t bytes_max(const ListUpdated& event) {
-  return kMessageOverhead + kStructBytes + field_bytes_max(event.list.size()) + list_bytes(event.added) +
+  return kMessageOverhead + kReferenceBytes + field_bytes_max(event.list.size()) + list_bytes(event.added) +
          list_bytes(event.removed);
 }
 
@@ -150,7 +150,7 @@ Expected<ListUpdated> decode<ListUpdated>(const Record& record) {
       });
 }
 
-std::size_t bytes_max(const RateUpdated&) { return kMessageOverhead + kStructBytes; }
+std::size_t bytes_max(const RateUpdated&) { return kMessageOverhead + kReferenceBytes; }
 
 Placed append(FrameBuilder& frame, const RateUpdated& event) {
   return build_record<wire::RateUpdated>(frame, EventType::rate_updated, {}, std::nullopt, bytes_max(event),
@@ -170,7 +170,7 @@ Expected<RateUpdated> decode<RateUpdated>(const Record& record) {
 }
 
 std::size_t bytes_max(const PolicyUpdated& event) {
-  return kMessageOverhead + kStructBytes + field_bytes_max(event.text.size());
+  return kMessageOverhead + kReferenceBytes + field_bytes_max(event.text.size());
 }
 
 Placed append(FrameBuilder& frame, const PolicyUpdated& event) {

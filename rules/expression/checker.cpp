@@ -12,7 +12,6 @@ namespace {
 
 using eventlog::Error;
 
-bool is_number(ValueType type) { return type == ValueType::integer || type == ValueType::floating; }
 
 // The type both can be taken as: equal types, numbers as floating, null as anything.
 std::optional<ValueType> common_type(ValueType a, ValueType b) {

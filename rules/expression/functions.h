@@ -9,6 +9,8 @@
 
 namespace vigil::rules {
 
+inline bool is_number(ValueType type) { return type == ValueType::integer || type == ValueType::floating; }
+
 enum class Parameter : std::uint8_t {
   none,
   any,

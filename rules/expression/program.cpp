@@ -9,7 +9,6 @@
 namespace vigil::rules {
 namespace {
 
-bool is_number(ValueType type) { return type == ValueType::integer || type == ValueType::floating; }
 
 // The type on which a comparison or arithmetic of two children works.
 ValueType operating_type(const Node& node) {

@@ -194,7 +194,7 @@ Value speed(const Observed& observed, const Lifetime& lifetime) {
   return Value::of(distance_km(*lifetime.last_place, *observed.place) * kSecondsPerHour / seconds);
 }
 
-Value lifetime_mean(const FeaturePlan& feature, const Observed& observed, const Lifetime& lifetime) {
+Value mean_of_lifetime(const FeaturePlan& feature, const Observed& observed, const Lifetime& lifetime) {
   const std::uint64_t count = lifetime.transactions + (feature.counts_current ? 1 : 0);
   if (count == 0) return Value::null();
   return Value::of(
@@ -232,7 +232,7 @@ Value read_feature(const FeaturePlan& feature, const Observed& observed, EntityW
     case Aggregate::lifetime_count:
       return Value::of(static_cast<std::int64_t>(lifetime.transactions + (feature.counts_current ? 1 : 0)));
     case Aggregate::lifetime_mean:
-      return lifetime_mean(feature, observed, lifetime);
+      return mean_of_lifetime(feature, observed, lifetime);
     case Aggregate::lifetime_zscore:
       return WindowReader::zscore_of(observed.amount_minor, lifetime.amount_sum_minor,
                                      lifetime.amount_square_sum, lifetime.transactions);

@@ -59,11 +59,11 @@ score = 100
 severity = "P0"
 )";
 
-class EngineTest : public testing::Test {
+class EngineTest : public ::testing::Test {
  protected:
   void SetUp() override {
     directory_ = std::filesystem::temp_directory_path() /
-                 (std::string("vigil-engine-") + testing::UnitTest::GetInstance()->current_test_info()->name() +
+                 (std::string("vigil-engine-") + ::testing::UnitTest::GetInstance()->current_test_info()->name() +
                   std::to_string(getpid()));
     std::filesystem::remove_all(directory_);
     options_.log.segment_bytes = 4 << 20;
@@ -166,7 +166,7 @@ TEST_F(EngineTest, ARepeatAtTheEdgeOfTheHorizonIsKnownWhenStreamTimeRunsAhead) {
   options_.policy = {};
   std::filesystem::remove_all(directory_);
   open();
-  constexpr std::int64_t kHourUs = 3600 * kSecondUs;
+  constexpr std::int64_t kHour = 3600 * kSecondUs;
   constexpr std::int64_t kMinuteUs = 60 * kSecondUs;
   const std::int64_t now_us = environment_.now().value();
   // Wall and stream clock must lie on both sides of a full hour for an id's hour to have ended for one of them:
@@ -179,7 +179,7 @@ TEST_F(EngineTest, ARepeatAtTheEdgeOfTheHorizonIsKnownWhenStreamTimeRunsAhead) {
   for (int i = 0; i < 20; ++i) {
     const std::string id = "ahead" + std::to_string(i);
     auto ahead = transaction(id);
-    ahead.event_time = EventTime{now_us + 2 * kHourUs - kMinuteUs};
+    ahead.event_time = EventTime{now_us + 2 * kHour - kMinuteUs};
     ASSERT_EQ(submit(ahead).status, ReplyStatus::decided);
   }
   const Reply again = submit(edge);
