@@ -16,7 +16,7 @@ using eventlog::ErrorKind;
 using eventlog::fail;
 namespace fs = std::filesystem;
 
-constexpr std::size_t kBatch = 4096;
+constexpr std::size_t kRebuildBatch = 4096;
 
 // Time an event takes in a model beyond reading and decoding it, in 0.1 µs as measured (docs/read-models.md);
 // for sharing the models out.
@@ -89,7 +89,7 @@ Expected<void> parked_error(const HostedModel& model) {
 
 Expected<void> fold_to(Fold& fold, Share& share, Position stop, const std::function<void(std::uint64_t)>& tell) {
   while (fold.at() < stop) {
-    auto applied = fold.apply_batch(kBatch, stop);
+    auto applied = fold.apply_batch(kRebuildBatch, stop);
     for (const Work* work : share.works) {
       if (work->model->parked()) return parked_error(*work->model);
     }
