@@ -165,6 +165,20 @@ void AggregatesModel::apply_transaction(const Event& event) {
   }
 }
 
+void AggregatesModel::prefetch(const Event& event) const {
+  if (event.decided == nullptr) return;
+  const std::uint32_t day = minute_of(event.decided->transaction.event_time) / kMinutesPerDay;
+  day_customers_.prefetch(combine(event.hash(EntityKind::customer), day));
+  day_merchants_.prefetch(combine(event.hash(EntityKind::merchant), day));
+}
+
+void AggregatesModel::prefetch_entries(const Event& event) const {
+  if (event.decided == nullptr) return;
+  const std::uint32_t day = minute_of(event.decided->transaction.event_time) / kMinutesPerDay;
+  day_customers_.prefetch_entry(combine(event.hash(EntityKind::customer), day));
+  day_merchants_.prefetch_entry(combine(event.hash(EntityKind::merchant), day));
+}
+
 // A label is booked where its transaction was; one whose transaction the log does not hold counts overall.
 void AggregatesModel::apply_label(const Event& event) {
   const int change = fraud_change(*event.label);

@@ -68,6 +68,22 @@ void CustomerProfileModel::apply_transaction(CustomerEntry& customer, const Even
   if (!t.device_id.empty()) count_device(customer, event);
 }
 
+void CustomerProfileModel::prefetch(const Event& event) const {
+  const std::uint64_t customer = event.hash(EntityKind::customer), device = event.hash(EntityKind::device);
+  customers_.prefetch(customer);
+  if (event.id(EntityKind::device).empty()) return;
+  devices_.prefetch(device);
+  customer_devices_.prefetch(combine(customer, device));
+}
+
+void CustomerProfileModel::prefetch_entries(const Event& event) const {
+  const std::uint64_t customer = event.hash(EntityKind::customer), device = event.hash(EntityKind::device);
+  customers_.prefetch_entry(customer);
+  if (event.id(EntityKind::device).empty()) return;
+  devices_.prefetch_entry(device);
+  customer_devices_.prefetch_entry(combine(customer, device));
+}
+
 void CustomerProfileModel::apply_device(const Event& event) {
   DeviceEntry& device = devices_.change(event.id(EntityKind::device), event.hash(EntityKind::device));
   device.newest = event.position();

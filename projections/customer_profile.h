@@ -45,8 +45,12 @@ class CustomerProfileModel final : public Projection {
   std::string_view name() const override { return "customer_profile"; }
   std::vector<std::string> databases() const override { return {"customers", "customer_devices", "devices"}; }
   std::uint32_t schema_version() const override { return 1; }
+  EventTypes event_types() const override {
+    return types(EventType::transaction_decided, EventType::label_reported, EventType::alert_raised, EventType::customer_updated);
+  }
   void apply(const Event& event) override;
-  void prefetch(const Event& event) const override { customers_.prefetch(event.hash(EntityKind::customer)); }
+  void prefetch(const Event& event) const override;
+  void prefetch_entries(const Event& event) const override;
 
   Expected<std::optional<CustomerProfile>> customer(const ReadTransaction& view, std::string_view id) const;
   // The newest event about a customer or device; 0 when there is none.

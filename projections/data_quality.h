@@ -45,6 +45,10 @@ class DataQualityModel final : public Projection {
   std::string_view name() const override { return "data_quality"; }
   std::vector<std::string> databases() const override { return {"counts", "stream"}; }
   std::uint32_t schema_version() const override { return 1; }
+  EventTypes event_types() const override {
+    return types(EventType::transaction_decided, EventType::label_reported, EventType::transaction_quarantined);
+  }
+  bool needs_labelled() const override { return true; }
   void apply(const Event& event) override;
   void drop() override;
 

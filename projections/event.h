@@ -14,6 +14,16 @@ namespace vigil::projections {
 using eventlog::EntityKind;
 using eventlog::EventType;
 
+// A set of event types: bit n stands for type n.
+using EventTypes = std::uint32_t;
+constexpr EventTypes bit(EventType type) { return EventTypes{1} << static_cast<unsigned>(type); }
+template <class... Types>
+constexpr EventTypes types(Types... all) {
+  return (bit(all) | ...);
+}
+// Types this Vigil knows; any other is an event of a newer one, or damage.
+inline constexpr EventTypes kKnownTypes = (bit(EventType::rules_activated) << 1) - bit(EventType::transaction_decided);
+
 // A view, valid until the reader reads the next event. At most one of the pointers is set; none for events no
 // model folds. Ids are at most kIdBytesMax long, rule ids kNameBytesMax.
 struct Event {

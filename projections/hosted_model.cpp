@@ -147,9 +147,13 @@ Expected<std::unique_ptr<HostedModel>> HostedModel::open_read_only(const std::fi
 }
 
 void HostedModel::apply(const Event& event) {
-  if (event.position() != next(applied())) return;  // folded already, or parked before it
+  if (event.position() <= applied()) return;
   projection_->apply(event);
   applied_.store(event.position().value(), std::memory_order_release);
+}
+
+void HostedModel::pass_to(Position position) {
+  if (position > applied()) applied_.store(position.value(), std::memory_order_release);
 }
 
 void HostedModel::park(const Error& reason) {

@@ -42,9 +42,11 @@ class HostedModel {
                                                                std::string_view name,
                                                                const eventlog::LogSource* log);
 
-  // Applies the next event; events before applied()+1 are passed over. Call lock() around a batch.
+  // Applies the next event of its types, or nothing when it was folded already. Call lock() around a batch.
   void apply(const Event& event);
-  void prefetch(const Event& event) const { projection_->prefetch(event); }
+  // No event of its types stands between applied() and there.
+  void pass_to(Position position);
+  const Projection& projection() const { return *projection_; }
   std::unique_lock<std::shared_mutex> lock() { return std::unique_lock(guard_); }
   // The event after applied() cannot be applied: the model stays where it is.
   void park(const Error& reason);

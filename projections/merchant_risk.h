@@ -29,8 +29,14 @@ class MerchantRiskModel final : public Projection {
   std::string_view name() const override { return "merchant_risk"; }
   std::vector<std::string> databases() const override { return {"merchants"}; }
   std::uint32_t schema_version() const override { return 1; }
+  EventTypes event_types() const override {
+    return types(EventType::transaction_decided, EventType::label_reported, EventType::alert_raised, EventType::merchant_updated);
+  }
   void apply(const Event& event) override;
   void prefetch(const Event& event) const override { merchants_.prefetch(event.hash(EntityKind::merchant)); }
+  void prefetch_entries(const Event& event) const override {
+    merchants_.prefetch_entry(event.hash(EntityKind::merchant));
+  }
 
   Expected<std::optional<MerchantRisk>> merchant(const ReadTransaction& view, std::string_view id) const;
   // The newest event about a merchant; 0 when there is none.

@@ -30,9 +30,14 @@ class Projection {
   virtual std::uint32_t schema_version() const = 0;
   std::uint64_t schema_hash() const;  // of the three above
 
+  // The types it folds. Others are passed over undecoded; should they be given to apply(), nothing changes.
+  virtual EventTypes event_types() const = 0;
+  // Whether it wants to know what a label speaks of.
+  virtual bool needs_labelled() const { return false; }
   virtual void apply(const Event& event) = 0;
-  // A hint that `event` comes soon.
+  // Hints that `event` comes soon: first prefetch(), then, when that had time to work, prefetch_entries().
   virtual void prefetch(const Event&) const {}
+  virtual void prefetch_entries(const Event&) const {}
   // Brings everything folded into the tables and puts their changes in order, for write().
   void settle();
   void write(WriteTransaction& out) const;

@@ -32,6 +32,9 @@ class QuarantineModel final : public Projection {
   std::string_view name() const override { return "quarantine"; }
   std::vector<std::string> databases() const override { return {"quarantine"}; }
   std::uint32_t schema_version() const override { return 1; }
+  EventTypes event_types() const override {
+    return types(EventType::transaction_quarantined);
+  }
   void apply(const Event& event) override;
 
   Expected<std::vector<Quarantined>> quarantine(const ReadTransaction& view, const QuarantineQuery& query) const;

@@ -11,6 +11,8 @@ using eventlog::ErrorKind;
 using eventlog::fail;
 
 constexpr std::size_t kBatch = 512;     // events per hold of the models' locks
+constexpr std::size_t kAhead = 16;      // events decoded before the first of them is applied
+constexpr std::size_t kTypeBits = 32;   // of EventTypes
 constexpr auto kPace = 2ms;             // between small batches, so that single events do not each wake every model
 constexpr auto kLookAround = 20ms;      // how long a stop or flush may go unnoticed while the log is silent
 constexpr Position kForever{std::numeric_limits<std::uint64_t>::max()};
@@ -27,34 +29,76 @@ Expected<Fold> Fold::begin(const eventlog::LogSource& log, std::vector<HostedMod
   return fold;
 }
 
+Fold::Fold(const eventlog::LogSource& log, std::vector<HostedModel*> models)
+    : models_(std::move(models)), readers_(kAhead, EventReader(log)), ahead_(kAhead) {}
+
+void Fold::choose_types() {
+  wanted_ = ~kKnownTypes;  // what nobody knows must not be passed over
+  labelled_wanted_ = false;
+  for (const HostedModel* model : models_) {
+    if (model->parked()) continue;
+    wanted_ |= model->projection().event_types();
+    labelled_wanted_ = labelled_wanted_ || model->projection().needs_labelled();
+  }
+}
+
+Fold::Stretch Fold::read_ahead(std::size_t count, Position until) {
+  Stretch stretch;
+  while (stretch.read < count && stretch.events < kAhead && at_ < until) {
+    auto record = cursor_->next();
+    if (!record) stretch.unreadable = record.error();
+    stretch.ended = !record || !*record;
+    if (stretch.ended) break;
+    const std::uint16_t type = (*record)->type;
+    if (type >= kTypeBits || (wanted_ >> type & 1) != 0) {
+      EventReader& reader = readers_[stretch.events];
+      auto event = labelled_wanted_ ? reader.read(**record) : reader.read_alone(**record);
+      if (!event) {
+        stretch.undecodable = event.error();
+        stretch.ended = true;
+        break;
+      }
+      ahead_[stretch.events++] = *event;
+      for (const HostedModel* model : models_) model->projection().prefetch(**event);
+    }
+    at_ = (*record)->position;
+    ++stretch.read;
+  }
+  return stretch;
+}
+
+void Fold::apply(const Stretch& stretch) {
+  const std::span<const Event* const> events(ahead_.data(), stretch.events);
+  for (HostedModel* model : models_) {
+    if (model->parked()) continue;
+    const EventTypes types = model->projection().event_types();
+    for (const Event* event : events) model->projection().prefetch_entries(*event);
+    for (const Event* event : events) {
+      if ((types & bit(event->type)) != 0) model->apply(*event);
+    }
+    model->pass_to(at_);
+  }
+}
+
 Expected<std::size_t> Fold::apply_batch(std::size_t count, Position until) {
   std::size_t done = 0;
-  std::optional<Error> undecodable, unreadable;
+  Stretch stretch;
   {
     std::vector<std::unique_lock<std::shared_mutex>> held;
     for (HostedModel* model : models_) held.push_back(model->lock());
-    while (done < count && at_ < until) {
-      auto record = cursor_->next();
-      if (!record) unreadable = record.error();
-      if (!record || !*record) break;
-      auto event = reader_->read(**record);
-      if (!event) {
-        undecodable = event.error();
-        break;
-      }
-      for (HostedModel* model : models_) {
-        if (!model->parked()) model->apply(**event);
-      }
-      at_ = (*record)->position;
-      ++done;
+    choose_types();
+    while (done < count && at_ < until && !stretch.ended) {
+      stretch = read_ahead(count - done, until);
+      apply(stretch);
+      done += stretch.read;
     }
   }
   for (HostedModel* model : models_) {
-    if (undecodable) model->park(*undecodable);
+    if (stretch.undecodable) model->park(*stretch.undecodable);
     model->after_batch();
   }
-  if (unreadable) return std::unexpected(*unreadable);
-  if (undecodable) return std::unexpected(*undecodable);
+  if (stretch.unreadable) return std::unexpected(*stretch.unreadable);
+  if (stretch.undecodable) return std::unexpected(*stretch.undecodable);
   return done;
 }
 

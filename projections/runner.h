@@ -6,6 +6,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <thread>
 
 #include "eventlog/storage/log.h"
@@ -14,7 +15,8 @@
 namespace vigil::projections {
 
 // Reads events in batches and applies them to every model that has not seen them; nothing is committed here but
-// what a full overlay asks for. Not thread-safe.
+// what a full overlay asks for. Events of a type no model folds are passed over undecoded. The others are decoded a
+// few ahead, so that the models' entries are on their way from memory when their turn comes. Not thread-safe.
 class Fold {
  public:
   // Begins after the lowest position the models have applied.
@@ -29,11 +31,24 @@ class Fold {
   eventlog::Cursor& cursor() { return *cursor_; }
 
  private:
-  Fold(const eventlog::LogSource& log, std::vector<HostedModel*> models)
-      : models_(std::move(models)), reader_(std::make_unique<EventReader>(log)) {}
+  // What one reading ahead came to.
+  struct Stretch {
+    std::size_t read = 0;    // events read, those passed over too
+    std::size_t events = 0;  // of them decoded, in readers_
+    bool ended = false;      // nothing durable follows, or an error
+    std::optional<Error> undecodable, unreadable;
+  };
+
+  Fold(const eventlog::LogSource& log, std::vector<HostedModel*> models);
+  void choose_types();
+  Stretch read_ahead(std::size_t count, Position until);
+  void apply(const Stretch& stretch);
 
   std::vector<HostedModel*> models_;
-  std::unique_ptr<EventReader> reader_;
+  std::vector<EventReader> readers_;
+  std::vector<const Event*> ahead_;  // by reader
+  EventTypes wanted_ = 0;
+  bool labelled_wanted_ = false;
   std::unique_ptr<eventlog::Cursor> cursor_;
   Position at_;
 };

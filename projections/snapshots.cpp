@@ -106,7 +106,15 @@ void SnapshotsModel::apply(const Event& event) {
 }
 
 void SnapshotsModel::prefetch(const Event& event) const {
-  for (std::size_t i = 0; i < eventlog::kEntityKinds; ++i) states_.prefetch(combine(event.entity_hash[i], i));
+  for (std::size_t i = 0; i < eventlog::kEntityKinds; ++i) {
+    if (!event.entity[i].empty()) states_.prefetch(combine(event.entity_hash[i], i));
+  }
+}
+
+void SnapshotsModel::prefetch_entries(const Event& event) const {
+  for (std::size_t i = 0; i < eventlog::kEntityKinds; ++i) {
+    if (!event.entity[i].empty()) states_.prefetch_entry(combine(event.entity_hash[i], i));
+  }
 }
 
 void SnapshotsModel::drop() {

@@ -29,8 +29,13 @@ class SnapshotsModel final : public Projection {
   std::string_view name() const override { return "snapshots"; }
   std::vector<std::string> databases() const override { return {"snapshots"}; }
   std::uint32_t schema_version() const override { return 1; }
+  EventTypes event_types() const override {
+    return types(EventType::transaction_decided, EventType::label_reported, EventType::alert_raised, EventType::customer_updated,
+                 EventType::merchant_updated);
+  }
   void apply(const Event& event) override;
   void prefetch(const Event& event) const override;
+  void prefetch_entries(const Event& event) const override;
   void drop() override;
 
   // The state after the last event at or before `position`; `newest` is any later (or the last) event of the

@@ -15,7 +15,8 @@
 
 namespace vigil::projections {
 
-// A write-back cache: open addressing by hash, entries that never move, keys in an arena. V has
+// A write-back cache: open addressing by hash, entries that never move, their keys in them or, when long, in an
+// arena. V has
 //   static constexpr std::size_t kStoredBytesMax; std::size_t store(char*) const; bool load(std::string_view).
 // Threads: at(), change() and everything of TableBase belong to the folding thread under the model's exclusive
 // lock; find() and scan() may run in others under the shared lock.
@@ -23,10 +24,13 @@ namespace vigil::projections {
 template <class V>
 class Table final : public TableBase {
  public:
-  struct Entry {
+  // As much of the key as leaves a small entry one cache line, so that a look-up reads slot and entry only.
+  static constexpr std::size_t kNearKeyBytes = sizeof(V) < 16 ? 46 - sizeof(V) : 30;
+  struct alignas(64) Entry {
     std::string_view key;
     bool exists = false;  // has a value (false: looked for, and not there)
     bool changed = false;
+    char near_key[kNearKeyBytes];
     V value{};
   };
 
@@ -51,7 +55,14 @@ class Table final : public TableBase {
     return entry.value;
   }
   V& change(std::string_view key, std::uint64_t hash) { return change(at(key, hash)); }
-  void prefetch(std::uint64_t hash) const { __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]); }
+  // Hints that the entry of `hash` is wanted soon: first prefetch(), and once its slot is there, prefetch_entry().
+  void prefetch(std::uint64_t hash) const { bring(&slots_[hash & (slots_.size() - 1)]); }
+  void prefetch_entry(std::uint64_t hash) const {
+    const std::size_t mask = slots_.size() - 1;
+    for (std::size_t i = hash & mask; slots_[i].entry != nullptr; i = (i + 1) & mask) {
+      if (slots_[i].hash == hash) return bring(slots_[i].entry, sizeof(Entry));
+    }
+  }
 
   // The value as folded so far: overlay, then `view`. `hash` as given to at().
   Expected<std::optional<V>> find(const ReadTransaction& view, std::string_view key) const {
@@ -135,7 +146,7 @@ class Table final : public TableBase {
       used_ = 0;
     }
     Entry& entry = chunks_.back()[used_++];
-    entry.key = keys_.copy(key);
+    entry.key = keep(entry, key);
     slots_[slot] = {hash, &entry};
     ++count_;
     if (loader_ != nullptr) {
@@ -145,6 +156,11 @@ class Table final : public TableBase {
       }
     }
     return entry;
+  }
+  std::string_view keep(Entry& entry, std::string_view key) {
+    if (key.size() > kNearKeyBytes) return keys_.copy(key);
+    if (!key.empty()) std::memcpy(entry.near_key, key.data(), key.size());
+    return {entry.near_key, key.size()};
   }
   std::size_t free_slot(std::uint64_t hash) const {
     const std::size_t mask = slots_.size() - 1;

@@ -143,6 +143,12 @@ class LogWriter {
   Position unappliable() {
     return decided({"too-long", std::string(kIdBytesMax + 1, 'x'), "bakery"});
   }
+  // An event of a type this Vigil does not know.
+  Position newer_than_us() {
+    FrameBuilder& builder = begin();
+    (void)builder.begin_record(static_cast<std::uint16_t>(EventType::rules_activated) + 1, 1, {}, std::nullopt, 8);
+    return builder.end_record(8).position;
+  }
 
  private:
   FrameBuilder& begin() {

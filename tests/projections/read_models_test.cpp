@@ -303,7 +303,7 @@ TEST_F(ReadModelsTest, WaitingForAPositionThatDoesNotComeTimesOut) {
   EXPECT_FALSE(models().wait_for(Position{2}, 5ms));
 }
 
-TEST_F(ReadModelsTest, AnEventThatCannotBeAppliedParksTheModelsAndLeavesTheirQueriesStanding) {
+TEST_F(ReadModelsTest, AnEventThatCannotBeAppliedParksTheModelsOfItsTypeAndLeavesTheirQueriesStanding) {
   writer_.decided({.id = "t1"});
   models();
   writer_.unappliable();
@@ -314,11 +314,30 @@ TEST_F(ReadModelsTest, AnEventThatCannotBeAppliedParksTheModelsAndLeavesTheirQue
   ASSERT_FALSE(flushed);
   EXPECT_NE(flushed.error().text.find("parked before position 2"), std::string::npos) << flushed.error().text;
   for (const ModelStatus& status : models_->status()) {
+    if (status.name == "alerts" || status.name == "quarantine") {  // they fold no transactions
+      EXPECT_EQ(status.state, ModelState::following) << status.name;
+      EXPECT_EQ(status.checkpoint, Position{3});
+      continue;
+    }
     EXPECT_EQ(status.state, ModelState::parked) << status.name;
     EXPECT_EQ(status.checkpoint, Position{1});
     EXPECT_NE(status.reason.find("65 bytes"), std::string::npos) << status.reason;
   }
   EXPECT_EQ(models_->customer("alice")->value().state.lifetime.transactions, 1u);
+}
+
+TEST_F(ReadModelsTest, AnEventOfANewerVigilParksAllModels) {
+  writer_.decided({.id = "t1"});
+  models();
+  writer_.newer_than_us();
+  writer_.settle();
+  EXPECT_FALSE(models_->wait_for(Position{2}, 20s));
+  EXPECT_FALSE(models_->flush());
+  for (const ModelStatus& status : models_->status()) {
+    EXPECT_EQ(status.state, ModelState::parked) << status.name;
+    EXPECT_EQ(status.checkpoint, Position{1});
+    EXPECT_NE(status.reason.find("newer Vigil"), std::string::npos) << status.reason;
+  }
 }
 
 TEST_F(ReadModelsTest, ASecondWriterIsLockedOut) {

@@ -1,8 +1,12 @@
 // Whatever happens to a process, a disk or a schema: the models equal a fold of the log, or say why not.
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <fstream>
 
 #include "projections/durable_file.h"
 #include "projections/hosted_model.h"
+#include "projections/merchant_risk.h"
 #include "projections/rebuild.h"
 #include "projections/runner.h"
 #include "tests/projections/log_fixture.h"
@@ -222,13 +226,27 @@ TEST_F(RecoveryTest, AnEventThatCannotBeAppliedStopsTheRebuildAndLeavesTheOldInS
   complete_models();
   writer_.unappliable();
   writer_.settle();
-  const auto rebuilt = rebuild(models(), writer_.log(), {"alerts"});
+  const auto rebuilt = rebuild(models(), writer_.log(), {"merchant_risk"});
   ASSERT_FALSE(rebuilt);
-  EXPECT_NE(rebuilt.error().text.find("alerts"), std::string::npos);
+  EXPECT_NE(rebuilt.error().text.find("merchant_risk"), std::string::npos);
   EXPECT_NE(rebuilt.error().text.find("position " + std::to_string(writer_.durable().value())), std::string::npos)
       << rebuilt.error().text;
-  EXPECT_EQ(Generations(models(), "alerts").current()->value(), 1u);
-  EXPECT_TRUE(fs::exists(models() / "alerts" / "gen-1" / "data.mdb"));
+  EXPECT_EQ(Generations(models(), "merchant_risk").current()->value(), 1u);
+  EXPECT_TRUE(fs::exists(models() / "merchant_risk" / "gen-1" / "data.mdb"));
+}
+
+TEST_F(RecoveryTest, EventsNoModelFoldsArePassedOverAndStillMoveTheCheckpoint) {
+  writer_.unappliable();  // a transaction, and this model folds none
+  writer_.quarantined("{bad", "bad_json");
+  writer_.unappliable();
+  writer_.settle();
+  auto model = open("quarantine");
+  auto fold = Fold::begin(writer_.log(), {model.get()});
+  EXPECT_EQ(fold->apply_batch(1, Position{~0ull}).value(), 1u);
+  EXPECT_EQ(model->applied(), Position{1});
+  EXPECT_EQ(fold->apply_batch(10, Position{~0ull}).value(), 2u);
+  ASSERT_TRUE(model->sync());
+  EXPECT_EQ(model->status().checkpoint, Position{3});
 }
 
 TEST_F(RecoveryTest, AParkedModelDoesNotStopTheOthers) {
@@ -355,6 +373,85 @@ TEST_F(RecoveryTest, ReadOnlyModelsSeeTheCheckpointAndAnswer) {
   EXPECT_FALSE(without_log && (*without_log)->state_as_of(EntityKind::customer, "alice", Position{1}));
 }
 
+TEST_F(RecoveryTest, AReadTransactionHeldOpenSeesOneStateAcrossCommits) {
+  writer_.decided({.id = "t0", .device = "d0"});
+  writer_.settle();
+  auto model = open("customer_profile");
+  auto fold = Fold::begin(writer_.log(), {model.get()});
+  ASSERT_TRUE(fold->apply_batch(10, Position{~0ull}));
+  ASSERT_TRUE(model->flush());
+  auto held = model->store().read();
+  ASSERT_TRUE(held) << held.error().text;
+  const auto entry = [&] { return std::string(*held->get(0, "alice").value()); };
+  const std::string before = entry();
+  for (int i = 1; i <= 50; ++i) {
+    writer_.decided({.id = "t" + std::to_string(i), .device = "d" + std::to_string(i)});
+    writer_.settle();
+    ASSERT_TRUE(fold->apply_batch(10, Position{~0ull}));
+    ASSERT_TRUE(model->flush());
+    ASSERT_EQ(entry(), before) << "after commit " << i;
+  }
+  auto now = model->store().read();
+  EXPECT_NE(std::string(*now->get(0, "alice").value()), before);
+}
+
+// Waits for the child and gives its exit code, or 255.
+int exit_code_of(pid_t child) {
+  int status = 0;
+  if (::waitpid(child, &status, 0) != child || !WIFEXITED(status)) return 255;
+  return WEXITSTATUS(status);
+}
+
+// What the second process does: 0 when every state it saw until `end` was whole and none older than the one before.
+int watch_bakery(const fs::path& models, std::uint64_t end) {
+  auto model = HostedModel::open_read_only(models, "merchant_risk", nullptr);
+  if (!model) return 1;
+  std::uint64_t seen = 0;
+  while (seen < end) {
+    const std::uint64_t checkpoint = (*model)->status().checkpoint.value();
+    auto bakery = (*model)->read<MerchantRiskModel>([](auto& risk, auto& view) { return risk.merchant(view, "bakery"); });
+    if (!bakery || !*bakery) return 2;
+    const EntityState& state = (*bakery)->state;
+    if (state.events < std::max(seen, checkpoint)) return 3;  // every event is the bakery's
+    if (state.newest.value() != state.events || state.lifetime.transactions != state.events) return 4;
+    if (state.lifetime.amount_sum_minor != static_cast<std::int64_t>(state.events) * 1000) return 5;
+    seen = state.events;
+  }
+  return 0;
+}
+
+TEST_F(RecoveryTest, AnotherProcessReadsWholeStatesWhileTheWriterCommits) {
+  constexpr std::uint64_t kPayments = 400;
+  // Forked before the environment is opened: LMDB's must not cross a fork.
+  int ready[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  const TemporaryDirectory elsewhere;
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    char go = 0;
+    ::alarm(60);  // outlives no test that fails
+    ::close(ready[1]);
+    ::_exit(::read(ready[0], &go, 1) == 1 ? watch_bakery(elsewhere.path(), kPayments) : 100);
+  }
+  ::close(ready[0]);
+  HostOptions options;
+  options.boot_id = "boot";
+  auto model = HostedModel::open(elsewhere.path(), "merchant_risk", writer_.log(), options);
+  ASSERT_TRUE(model) << model.error().text;
+  auto fold = Fold::begin(writer_.log(), {model->get()});
+  for (std::uint64_t i = 0; i < kPayments; ++i) {
+    writer_.decided({.id = "t" + std::to_string(i)});
+    writer_.settle();
+    ASSERT_TRUE(fold->apply_batch(10, Position{~0ull}));
+    ASSERT_TRUE((*model)->flush());
+    if (i > 0) continue;
+    ASSERT_EQ(::write(ready[1], "g", 1), 1);
+  }
+  EXPECT_EQ(exit_code_of(child), 0);
+  ::close(ready[1]);
+}
+
 TEST_F(RecoveryTest, ReadOnlyWithoutModelsIsNotFound) {
   auto opened = ReadModels::open_read_only(models());
   ASSERT_FALSE(opened);
@@ -379,6 +476,7 @@ TEST_F(RecoveryTest, LiveModelsCommitByAgeAndResumeAfterClosing) {
   writer_.decided({.id = "t2"});
   writer_.settle();
   while ((*live)->status()[0].checkpoint < Position{writer_.durable().value() - 1}) std::this_thread::yield();
+  ASSERT_TRUE((*live)->wait_for(writer_.durable(), 20s));  // close() commits what is folded, no more
   ASSERT_TRUE((*live)->close());
   auto all = open_all();
   EXPECT_EQ(all[0]->applied(), writer_.durable());
