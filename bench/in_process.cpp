@@ -16,7 +16,6 @@ namespace vigil::bench {
 namespace {
 
 constexpr std::size_t kPerMessage = 64;
-constexpr std::int64_t kDayUs = 86'400ll * 1'000'000;
 
 // Runs messages through an engine and waits for room when the log is the slower one.
 class Feeder {

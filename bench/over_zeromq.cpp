@@ -14,7 +14,6 @@ namespace vigil::bench {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr std::int64_t kDayUs = 86'400ll * 1'000'000;
 
 // The number the reply echoes; our messages carry nothing else under "id".
 std::uint64_t id_of(std::string_view reply) {

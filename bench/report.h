@@ -7,6 +7,8 @@
 
 namespace vigil::bench {
 
+inline constexpr std::int64_t kDayUs = 86'400ll * 1'000'000;
+
 struct Settings {
   std::filesystem::path scratch;  // on the disk to be measured; emptied
   std::filesystem::path vigil;    // the executable under test
