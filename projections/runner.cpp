@@ -1,5 +1,7 @@
 #include "projections/runner.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <limits>
 
@@ -16,6 +18,13 @@ constexpr std::size_t kTypeBits = 32;   // of EventTypes
 constexpr auto kPace = 2ms;             // between small batches, so that single events do not each wake every model
 constexpr auto kLookAround = 20ms;      // how long a stop or flush may go unnoticed while the log is silent
 constexpr Position kForever{std::numeric_limits<std::uint64_t>::max()};
+
+// Read models follow; decisions are waited for. On a busy machine the deciding and committing threads go first.
+// A thread's own niceness is Linux's reading of PRIO_PROCESS with who = 0; where it is refused nothing is lost.
+void step_back() {
+  constexpr int kNicer = 5;
+  static_cast<void>(::setpriority(PRIO_PROCESS, 0, kNicer));
+}
 
 }  // namespace
 
@@ -116,6 +125,7 @@ bool Runner::stopping() const {
 }
 
 void Runner::run() {
+  step_back();
   if (auto fold = Fold::begin(log_, {model_.get()})) {
     follow(*fold);
   } else {

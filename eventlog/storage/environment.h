@@ -32,6 +32,8 @@ class File {
   virtual Expected<void> read_at(std::uint64_t offset, std::span<std::byte> bytes) = 0;
   // Writes all of `bytes` or is an error, after which any part may have been written.
   virtual Expected<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) = 0;
+  // Writes zeros to whole 4 KiB blocks, past the page cache where the system can: they are not read soon.
+  virtual Expected<void> write_zeros(std::uint64_t offset, std::uint64_t bytes);
   // Reserves room for the first `bytes` bytes, so that a full disk is noticed before it is written to.
   virtual Expected<void> allocate(std::uint64_t bytes) = 0;
   // What was written is on the disk once this returned without error (fdatasync). Never retried.

@@ -7,7 +7,7 @@ namespace vigil::eventlog {
 
 namespace {
 
-constexpr std::size_t kFillAtOnceBytes = 1u << 20;
+constexpr std::uint64_t kFillAtOnceBytes = 1u << 20;
 // The zeros reach the disk in portions, so that commits under way need not queue behind a whole segment.
 constexpr std::uint64_t kFillSyncBytes = 8u << 20;
 
@@ -92,12 +92,11 @@ Expected<std::unique_ptr<File>> SegmentSupply::take(const SegmentHeader& header)
 }
 
 Expected<void> SegmentSupply::fill(File& file) {
-  const std::vector<std::byte> zeros(std::min<std::uint64_t>(kFillAtOnceBytes, segment_bytes_));
   std::uint64_t unsynced = 0;
   for (std::uint64_t at = 0; at < segment_bytes_;) {
     if (stopping()) return fail(ErrorKind::io, directory_.string() + ": closing while a segment is prepared");
-    const std::uint64_t bytes = std::min<std::uint64_t>(zeros.size(), segment_bytes_ - at);
-    if (auto done = file.write_at(at, std::span(zeros).first(bytes)); !done) return done;
+    const std::uint64_t bytes = std::min(kFillAtOnceBytes, segment_bytes_ - at);
+    if (auto done = file.write_zeros(at, bytes); !done) return done;
     at += bytes;
     unsynced += bytes;
     if (unsynced >= kFillSyncBytes) {
