@@ -54,7 +54,7 @@ std::string row_key(Dimension dimension, std::uint32_t bucket, std::string_view 
 std::string_view day_key(std::array<char, 4 + eventlog::kIdBytesMax>& buffer, std::uint32_t day, std::string_view id) {
   const std::uint32_t big_endian = __builtin_bswap32(day);
   std::memcpy(buffer.data(), &big_endian, sizeof big_endian);
-  std::memcpy(buffer.data() + sizeof big_endian, id.data(), id.size());
+  id.copy(buffer.data() + sizeof big_endian, id.size());
   return {buffer.data(), sizeof big_endian + id.size()};
 }
 
