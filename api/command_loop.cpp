@@ -12,11 +12,12 @@ namespace vigil::api {
 namespace {
 
 using commands::Message;
-using commands::MessageParser;
 
 // After this much was taken in one go the disk gets its turn, so that it never idles under load.
 constexpr std::size_t kMessagesPerTurn = 256;
 constexpr std::size_t kCommandsPerTurn = 1024;
+// A batch with this many commands fills the cache's pipeline; more messages would only wait.
+constexpr std::size_t kBatchCommands = 64;
 
 // While the frame being built is full, how often the loop looks whether the commit before it stalls.
 constexpr std::chrono::milliseconds kStallLook{100};
@@ -57,30 +58,26 @@ eventlog::Expected<void> CommandLoop::run(QueryThread& queries) {
       if (!std::exchange(hurried, true)) queries.hurry();
       if (drained()) return {};
     }
-    const bool room_again = committing && open_ != nullptr;
+    const bool room_again = committing && batch_open();
     if (!took_some && !room_again) wait_for_more();
   }
 }
 
 // True when something was received, so that there may be more.
 bool CommandLoop::take_messages() {
-  if (open_ != nullptr && !submit_rest()) {
+  if (batch_open() && !submit_batch()) {
     if (stalled()) refuse_messages();
     return false;
   }
   if (stopping_.load(std::memory_order_acquire)) return false;
   turn_commands_ = 0;
   std::size_t messages = 0;
-  while (open_ == nullptr && messages < kMessagesPerTurn && turn_commands_ < kCommandsPerTurn) {
-    const Received received = receive(incoming_);
-    if (received == Received::nothing) break;
-    ++messages;
-    if (received == Received::malformed) continue;
-    if (pending_.full()) {
-      refuse(incoming_, parser_);
-    } else {
-      open_message();
-    }
+  while (messages < kMessagesPerTurn && turn_commands_ < kCommandsPerTurn) {
+    const std::size_t received = fill_batch();
+    if (received == 0) break;
+    messages += received;
+    gather_commands();
+    if (!submit_batch()) break;
   }
   return messages > 0;
 }
@@ -103,57 +100,111 @@ CommandLoop::Received CommandLoop::receive(Incoming& incoming) {
   return Received::malformed;
 }
 
-void CommandLoop::open_message() {
-  const Message& message = parser_.parse(incoming_.body.bytes(), kSource);
-  if (message.operation == "query") return ask(incoming_, message);
-  std::string& out = pending_.begin(incoming_.peer());
-  append_reply_head(out, message.request_id, message.operation);
-  pending_.end_of_head();
-  append_results_begin(out);
-  open_ = &message;
-  open_taken_ = 0;
-  open_since_ = std::chrono::steady_clock::now();
-  submit_rest();
+// Returns how many messages were received, those included that are not for the engine.
+std::size_t CommandLoop::fill_batch() {
+  std::size_t messages = 0, commands = 0;
+  batch_messages_ = writing_ = 0;
+  while (batch_messages_ < kBatchMessages && commands < kBatchCommands && messages < kMessagesPerTurn) {
+    Slot& slot = slots_[batch_messages_];
+    const Received received = receive(slot.incoming);
+    if (received == Received::nothing) break;
+    ++messages;
+    if (received == Received::malformed) continue;
+    if (pending_.full(batch_messages_)) {
+      refuse(slot.incoming);
+      continue;
+    }
+    const Message& message = slot.parser.parse(slot.incoming.body.bytes(), kSource);
+    if (message.operation == "query") {
+      ask(slot.incoming, message);
+      continue;
+    }
+    slot.message = &message;
+    commands += message.commands.size();
+    ++batch_messages_;
+  }
+  return messages;
 }
 
-// False when the frame being built is full and a commit is under way, or when the engine failed: the message
-// stays open.
-bool CommandLoop::submit_rest() {
-  std::string& out = pending_.body();
-  while (open_taken_ < open_->commands.size()) {
-    const auto taken = engine_.submit(open_->commands.subspan(open_taken_), replies_);
+void CommandLoop::gather_commands() {
+  batch_taken_ = written_ = 0;
+  reply_begun_ = false;
+  batch_since_ = std::chrono::steady_clock::now();
+  if (batch_messages_ == 1) {
+    batch_ = slots_[0].message->commands;
+    return;
+  }
+  gathered_.clear();
+  for (const Slot& slot : std::span(slots_).first(batch_messages_)) {
+    gathered_.insert(gathered_.end(), slot.message->commands.begin(), slot.message->commands.end());
+  }
+  batch_ = gathered_;
+}
+
+// False when the frame being built is full and a commit is under way, or when the engine failed: the batch stays
+// open.
+bool CommandLoop::submit_batch() {
+  finish_replies_complete();
+  while (batch_taken_ < batch_.size()) {
+    const auto taken = engine_.submit(batch_.subspan(batch_taken_), replies_);
     if (!taken) {
       failure_ = taken.error();
       return false;
     }
-    for (std::size_t i = 0; i < *taken; ++i) {
-      append_result(out, replies_[i], open_taken_ + i == 0);
-      pending_.needs(replies_[i].position);
-    }
-    open_taken_ += *taken;
+    batch_taken_ += *taken;
     turn_commands_ += *taken;
     counted_.commands += *taken;
-    if (open_taken_ < open_->commands.size() && !engine_.try_commit()) return false;
+    write_replies();
+    if (batch_taken_ < batch_.size() && !engine_.try_commit()) return false;
   }
-  append_results_end(out);
-  pending_.finish();
-  open_ = nullptr;
   return true;
 }
 
-bool CommandLoop::stalled() const { return std::chrono::steady_clock::now() - open_since_ > limits_.stall; }
+void CommandLoop::write_replies() {
+  for (const commands::Reply& reply : replies_) {
+    begin_reply();
+    append_result(pending_.body(), reply, written_ == 0);
+    pending_.needs(reply.position);
+    ++written_;
+    finish_replies_complete();
+  }
+}
+
+void CommandLoop::begin_reply() {
+  if (reply_begun_) return;
+  const Slot& slot = slots_[writing_];
+  std::string& out = pending_.begin(slot.incoming.peer());
+  append_reply_head(out, slot.message->request_id, slot.message->operation);
+  pending_.end_of_head();
+  append_results_begin(out);
+  reply_begun_ = true;
+}
+
+// Also those of messages without commands.
+void CommandLoop::finish_replies_complete() {
+  while (batch_open() && written_ == slots_[writing_].message->commands.size()) {
+    begin_reply();
+    append_results_end(pending_.body());
+    pending_.finish();
+    reply_begun_ = false;
+    written_ = 0;
+    ++writing_;
+  }
+}
+
+bool CommandLoop::stalled() const { return std::chrono::steady_clock::now() - batch_since_ > limits_.stall; }
 
 void CommandLoop::refuse_messages() {
   for (std::size_t messages = 0; messages < kMessagesPerTurn; ++messages) {
     const Received received = receive(refused_);
     if (received == Received::nothing) return;
-    if (received == Received::message) refuse(refused_, refusing_parser_);
+    if (received == Received::message) refuse(refused_);
   }
 }
 
 // The engine is not touched; queries have a queue of their own and are still asked.
-void CommandLoop::refuse(const Incoming& incoming, MessageParser& parser) {
-  const Message& message = parser.parse(incoming.body.bytes(), kSource);
+void CommandLoop::refuse(const Incoming& incoming) {
+  const Message& message = refusing_parser_.parse(incoming.body.bytes(), kSource);
   if (message.operation == "query") return ask(incoming, message);
   answer_busy(incoming.peer(), message);
 }
@@ -203,21 +254,22 @@ void CommandLoop::send(const Peer& peer, std::string_view body, std::string_view
 
 void CommandLoop::wait_for_more() {
   std::array<Waitable, 2> what{Waitable{nullptr, news_->wakeup.file_descriptor()}, Waitable{&router_}};
-  const bool blocked = open_ != nullptr;
+  const bool blocked = batch_open();
   const bool listening = !stopping_.load(std::memory_order_acquire) && (!blocked || stalled());
   wait(std::span(what).first(listening ? 2 : 1), blocked ? kStallLook : std::chrono::milliseconds(-1));
   // Cleared before the durable position is read, so that no commit can be missed.
   if (what[0].ready) news_->wakeup.clear();
 }
 
-bool CommandLoop::drained() const { return open_ == nullptr && pending_.empty() && queries_->idle(); }
+bool CommandLoop::drained() const { return !batch_open() && pending_.empty() && queries_->idle(); }
 
 eventlog::Expected<void> CommandLoop::give_up() {
-  if (open_ != nullptr) {
+  for (; batch_open(); ++writing_) {
+    begin_reply();
     // Nobody knows what of it will be kept: it needs a position that never becomes durable.
     pending_.needs(eventlog::Position{~std::uint64_t{0}});
     pending_.finish();
-    open_ = nullptr;
+    reply_begun_ = false;
   }
   std::string unknown;
   append_outcome_unknown_tail(unknown);

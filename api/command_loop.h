@@ -1,12 +1,14 @@
 // The deciding thread's loop: messages in, decisions, and replies out once they are durable.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -60,13 +62,27 @@ class CommandLoop {
     Peer peer() const { return {address.bytes(), request_framing}; }
   };
   enum class Received : std::uint8_t { nothing, malformed, message };
+  // A message of the batch at hand; its parser keeps it alive.
+  struct Slot {
+    Incoming incoming;
+    commands::MessageParser parser;
+    const commands::Message* message = nullptr;
+  };
+  // Messages parsed before they are decided together, so that the state of the later ones is on its way to the
+  // cache while the first are decided.
+  static constexpr std::size_t kBatchMessages = 16;
 
   bool take_messages();
   Received receive(Incoming& incoming);
-  void open_message();
-  bool submit_rest();
+  std::size_t fill_batch();
+  void gather_commands();
+  bool submit_batch();
+  void write_replies();
+  void begin_reply();
+  void finish_replies_complete();
+  bool batch_open() const { return writing_ < batch_messages_; }
   void refuse_messages();
-  void refuse(const Incoming& incoming, commands::MessageParser& parser);
+  void refuse(const Incoming& incoming);
   void ask(const Incoming& incoming, const commands::Message& message);
   void answer_busy(const Peer& peer, const commands::Message& message);
   void send_replies();
@@ -87,12 +103,18 @@ class CommandLoop {
   std::atomic<bool> stopping_ = false;
 
   PendingReplies pending_;
-  commands::MessageParser parser_, refusing_parser_;  // the second while the first holds an open message
-  Incoming incoming_, refused_;
-  const commands::Message* open_ = nullptr;  // taken in part: the frame being built was full
-  std::size_t open_taken_ = 0;
+  std::array<Slot, kBatchMessages> slots_;
+  std::size_t batch_messages_ = 0;               // slots in use
+  std::span<const commands::Command> batch_;     // their commands, in order
+  std::vector<commands::Command> gathered_;      // holds them when they come from several messages
+  std::size_t batch_taken_ = 0;                  // commands of the batch the engine has taken
+  std::size_t writing_ = 0;                      // the slot whose reply is being written
+  std::size_t written_ = 0;                      // its results so far
+  bool reply_begun_ = false;
+  Incoming refused_;
+  commands::MessageParser refusing_parser_;
   std::size_t turn_commands_ = 0;
-  std::chrono::steady_clock::time_point open_since_;
+  std::chrono::steady_clock::time_point batch_since_;
   std::vector<commands::Reply> replies_;
   std::optional<eventlog::Error> failure_;  // nothing more is decided
   std::string scratch_;

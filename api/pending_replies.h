@@ -24,7 +24,10 @@ class PendingReplies {
   // full() is true from `replies_max` replies or `bytes_max` bytes on; the reply that crosses a limit is kept.
   PendingReplies(std::size_t replies_max, std::size_t bytes_max);
 
-  bool full() const { return size_ >= replies_max_ || buffer_.size() - buffer_begin_ >= bytes_max_; }
+  // `besides`: replies that are already promised room but not yet begun.
+  bool full(std::size_t besides = 0) const {
+    return size_ + besides >= replies_max_ || buffer_.size() - buffer_begin_ >= bytes_max_;
+  }
   bool empty() const { return size_ == 0; }
   std::size_t size() const { return size_; }
 

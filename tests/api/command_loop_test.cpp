@@ -14,7 +14,7 @@ constexpr std::chrono::milliseconds kAMoment{50};
 
 class CommandLoopTest : public testing::Test {
  protected:
-  // Until all of `messages` has been taken by the engine.
+  // Until the engine has taken that many.
   void await_submitted(std::uint64_t commands) {
     while (engine_.submitted() < commands) std::this_thread::yield();
   }
@@ -89,7 +89,6 @@ TEST_F(CommandLoopTest, AFullQueueAnswersBusyWithARetryHintAndDoesNotTouchTheEng
             Json::parse(R"({"id":4,"op":"submit","status":"busy","retry_after_ms":70})"));
   EXPECT_EQ(engine_.submitted(), 3u);
   engine_.log().release();
-  engine_.log().finish_commit();
   for (int i = 1; i <= 3; ++i) EXPECT_EQ(wire.receive()["id"], i);
   EXPECT_EQ(wire.result(submit(5, "t5"))["status"], "decided");
 }
@@ -103,7 +102,6 @@ TEST_F(CommandLoopTest, QueuedBytesAreLimitedToo) {
   await_submitted(100);
   EXPECT_EQ(wire.ask(submit(2, "late"))["status"], "busy");
   engine_.log().release();
-  engine_.log().finish_commit();
   EXPECT_EQ(wire.receive()["id"], 1);
 }
 
@@ -117,7 +115,6 @@ TEST_F(CommandLoopTest, AStalledDiskIsToldAsBusyInsteadOfSilence) {
   small.log().await_commit();
   EXPECT_EQ(wire.ask(submit(2, "x"))["status"], "busy");
   small.log().release();
-  small.log().finish_commit();
   EXPECT_EQ(wire.receive()["results"].size(), 6u);
 }
 
@@ -132,7 +129,6 @@ TEST_F(CommandLoopTest, QueriesAreAnsweredWhileACommitIsUnderWay) {
   EXPECT_EQ(answer["as_of"], 9);
   EXPECT_EQ(answer["row"]["transactions"], 3);
   engine_.log().release();
-  engine_.log().finish_commit();
   EXPECT_EQ(wire.receive()["id"], 1);
 }
 
@@ -143,7 +139,6 @@ TEST_F(CommandLoopTest, StoppingAnswersWhatWasAccepted) {
   await_submitted(20);
   running.ask_to_stop();
   engine_.log().release();
-  engine_.log().finish_commit();
   ASSERT_TRUE(running.join());
   for (int i = 1; i <= 20; ++i) EXPECT_EQ(wire.receive()["id"], i);
 }
@@ -156,7 +151,6 @@ TEST_F(CommandLoopTest, StoppingFinishesAMessageThatIsOnlyTakenInPart) {
   small.log().await_commit();
   running.ask_to_stop();
   small.log().release();
-  small.log().finish_commit();
   ASSERT_TRUE(running.join());
   EXPECT_EQ(wire.receive()["results"].size(), 30u);
 }
@@ -255,7 +249,6 @@ TEST_F(CommandLoopTest, APeerThatLeftHoldsUpNobody) {
     engine_.log().await_commit();
   }
   engine_.log().release();
-  engine_.log().finish_commit();
   Wire wire(running.endpoint());
   EXPECT_EQ(wire.result(submit(2, "t2"))["status"], "decided");
 }

@@ -56,31 +56,37 @@ class HeldLog : public eventlog::Log {
   }
 
   // For the test. Both wait until a commit is under way.
-  void finish_commit() { end_commit(std::nullopt); }
+  void finish_commit() { await_and_end_commit(std::nullopt); }
   void fail_commit(const std::string& reason) {
-    end_commit(eventlog::Error{eventlog::ErrorKind::poisoned, reason});
+    await_and_end_commit(eventlog::Error{eventlog::ErrorKind::poisoned, reason});
   }
   void await_commit() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return committing_; });
   }
-  // From now on commits end at once.
+  // From now on commits end at once, the one under way included.
   void release() {
-    std::unique_lock lock(mutex_);
-    released_ = true;
+    {
+      const std::lock_guard lock(mutex_);
+      released_ = true;
+    }
+    end_if_released();
   }
-  bool released() const {
-    const std::lock_guard lock(mutex_);
-    return released_;
+  void end_if_released() {
+    std::unique_lock lock(mutex_);
+    if (released_ && committing_) end_commit(lock, std::nullopt);
   }
 
  private:
   static std::unexpected<eventlog::Error> unread() {
     return eventlog::fail(eventlog::ErrorKind::not_found, "the held log keeps nothing");
   }
-  void end_commit(std::optional<eventlog::Error> failure) {
+  void await_and_end_commit(std::optional<eventlog::Error> failure) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return committing_; });
+    end_commit(lock, std::move(failure));
+  }
+  void end_commit(std::unique_lock<std::mutex>& lock, std::optional<eventlog::Error> failure) {
     committing_ = false;
     if (!failure) durable_ = handed_over_;
     const auto listener = listener_;
@@ -131,7 +137,7 @@ class HeldEngine : public commands::Engine {
   }
   bool try_commit() override {
     const bool began = log_.try_commit();
-    if (began && log_.released()) log_.finish_commit();
+    if (began) log_.end_if_released();
     return began;
   }
   Expected<Position> settle() override { return log_.settle(); }
