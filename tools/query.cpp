@@ -99,9 +99,9 @@ int show(const QueryOptions& options, const std::string& answer) {
   const std::string subject = options.what + (options.id.empty() ? "" : " '" + options.id + "'");
   const std::uint64_t as_of = json.value("as_of", std::uint64_t{0});
   if (json.contains("rows") && json["rows"].empty()) {
-    std::cout << "no " << subject << " to show";
+    std::cout << "no " << subject << " to show ";
   } else if (json.contains("row") && json["row"].is_null()) {
-    std::cout << "nothing is known of " << subject;
+    std::cout << "nothing is known of " << subject << ' ';
   } else {
     std::cout << answer_text(json.contains("rows") ? json["rows"] : json.value("row", json));
   }
