@@ -48,6 +48,9 @@ class HostedModel {
   void pass_to(Position position);
   const Projection& projection() const { return *projection_; }
   std::unique_lock<std::shared_mutex> lock() { return std::unique_lock(guard_); }
+  // Ends a batch, inside lock(): the view of the store goes, so that no batch begins with one in hand and locks
+  // are always taken in the same order, the model's before the store's.
+  void release_view() { projection_->loader().release(); }
   // The event after applied() cannot be applied: the model stays where it is.
   void park(const Error& reason);
   // After a batch, outside lock(): parks when a look-up failed, commits when the overlay is full, ends a rebuild.

@@ -101,6 +101,7 @@ Expected<std::size_t> Fold::apply_batch(std::size_t count, Position until) {
       apply(stretch);
       done += stretch.read;
     }
+    for (HostedModel* model : models_) model->release_view();
   }
   for (HostedModel* model : models_) {
     if (stretch.undecodable) model->park(*stretch.undecodable);
