@@ -86,6 +86,7 @@ void Fold::apply(const Stretch& stretch) {
       if ((types & bit(event->type)) != 0) model->apply(*event);
     }
     model->pass_to(at_);
+    if (models_.size() > 1) model->release_view();  // never two stores' views in one hand
   }
 }
 
