@@ -128,7 +128,11 @@ void measure_in_process(const Settings& settings) {
   }
   row("durable decisions", rate(static_cast<double>(decided), busy_us / 1e6) + " (" + std::to_string(decided) + ")");
   const eventlog::Position durable = (*engine)->log().durable();
-  if (!(*models)->wait_for(durable, std::chrono::minutes(5))) give_up("the read models do not follow");
+  if (!(*models)->wait_for(durable, std::chrono::minutes(5))) {
+    std::string why = "the read models do not follow";
+    for (const projections::ModelStatus& status : (*models)->status()) why += "; " + status.name + ": " + status.reason;
+    give_up(why);
+  }
   row("the same until all read models show them",
       rate(static_cast<double>(decided), static_cast<double>(now_us() - first) / 1e6) +
           " (the making of the input included)");

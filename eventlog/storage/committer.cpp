@@ -25,7 +25,7 @@ void Committer::stop() {
 }
 
 void Committer::on_commit(Listener listener) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(listener_mutex_);
   listener_ = std::move(listener);
 }
 
@@ -63,23 +63,22 @@ void Committer::work() {
 }
 
 void Committer::finish(const Expected<void>& committed) {
-  Listener* listener = nullptr;
   {
     const std::lock_guard lock(mutex_);
     if (!committed) {
       failure_ = committed.error();
       poisoned_.store(true, std::memory_order_release);
     }
-    listener = listener_ ? &listener_ : nullptr;
     // Before the listener is called, so that whoever it wakes can hand over the next frame at once.
     committing_.store(false, std::memory_order_release);
   }
   changed_.notify_all();
-  if (listener == nullptr) return;
+  const std::lock_guard listening(listener_mutex_);
+  if (!listener_) return;
   if (committed) {
-    (*listener)(Position{chain_.next_position - 1});
+    listener_(Position{chain_.next_position - 1});
   } else {
-    (*listener)(std::unexpected(committed.error()));
+    listener_(std::unexpected(committed.error()));
   }
 }
 

@@ -58,6 +58,7 @@ class Committer {
   std::condition_variable changed_;
   FrameBuffer* job_ = nullptr;
   std::optional<Error> failure_;
+  std::mutex listener_mutex_;  // held while the listener runs, so that it may be replaced and its owner go
   Listener listener_;
   bool stop_ = false;
   std::atomic<bool> committing_{false};

@@ -1,6 +1,7 @@
 #include "eventlog/storage/segment_supply.h"
 
 #include <algorithm>
+#include <chrono>
 #include <vector>
 
 namespace vigil::eventlog {
@@ -10,6 +11,9 @@ namespace {
 constexpr std::uint64_t kFillAtOnceBytes = 1u << 20;
 // The zeros reach the disk in portions, so that commits under way need not queue behind a whole segment.
 constexpr std::uint64_t kFillSyncBytes = 8u << 20;
+// Between two portions, as long as nobody waits for the spare: it is needed much later, commits are on their way
+// now. A default segment takes a second or two, and is used up in no less than that.
+constexpr std::chrono::milliseconds kFillPause{4};
 
 }  // namespace
 
@@ -68,6 +72,7 @@ Expected<std::unique_ptr<File>> SegmentSupply::take(const SegmentHeader& header)
       spare_ = Spare::wanted;
       changed_.notify_all();
     }
+    urgent_ = true;
     bool tried_again = false;
     while (spare_ != Spare::ready) {
       changed_.wait(lock, [this] { return spare_ == Spare::ready || spare_ == Spare::failed; });
@@ -78,6 +83,7 @@ Expected<std::unique_ptr<File>> SegmentSupply::take(const SegmentHeader& header)
       changed_.notify_all();
     }
     spare_ = Spare::none;
+    urgent_ = false;
   }
   const std::filesystem::path spare = directory_ / kSpareName;
   auto file = environment_.open(spare, OpenMode::write);
@@ -91,6 +97,11 @@ Expected<std::unique_ptr<File>> SegmentSupply::take(const SegmentHeader& header)
   return file;
 }
 
+void SegmentSupply::pause() {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, kFillPause, [this] { return stop_ || urgent_; });
+}
+
 Expected<void> SegmentSupply::fill(File& file) {
   std::uint64_t unsynced = 0;
   for (std::uint64_t at = 0; at < segment_bytes_;) {
@@ -99,6 +110,7 @@ Expected<void> SegmentSupply::fill(File& file) {
     if (auto done = file.write_zeros(at, bytes); !done) return done;
     at += bytes;
     unsynced += bytes;
+    pause();
     if (unsynced >= kFillSyncBytes) {
       if (auto done = file.sync(); !done) return done;
       unsynced = 0;

@@ -38,6 +38,7 @@ class SegmentSupply {
 
   void work();
   Expected<void> make_spare();
+  void pause();
   Expected<void> fill(File& file);
   bool stopping() const;
 
@@ -52,6 +53,7 @@ class SegmentSupply {
   std::deque<Segment*> to_seal_;
   bool sealing_ = false;
   bool stop_ = false;
+  bool urgent_ = false;  // somebody waits for the spare
 
   std::unique_ptr<Thread> thread_;  // last: ends before what it uses
 };
