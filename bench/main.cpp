@@ -54,24 +54,31 @@ int run(int argc, char** argv) {
   Settings settings;
   settings.vigil = std::filesystem::canonical("/proc/self/exe").parent_path() / "vigil";
   settings.scratch = std::filesystem::current_path() / "bench-data";
+  std::string_view only;  // one part; the limits are always measured
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
     if (argument == "--seconds" && i + 1 < argc) {
       settings.seconds = std::atof(argv[++i]);
     } else if (argument == "--scratch" && i + 1 < argc) {
       settings.scratch = argv[++i];
+    } else if (argument == "--only" && i + 1 < argc) {
+      only = argv[++i];
     } else {
-      std::printf("vigil_bench [--seconds S] [--scratch DIR]\n\nMeasures this build of Vigil beside the limits of the "
-                  "machine.\nExample:\n  build/vigil_bench --seconds 3 --scratch /var/tmp/vigil-bench\n");
+      std::printf("vigil_bench [--seconds S] [--scratch DIR] [--only in_process|over_zeromq]\n\n"
+                  "Measures this build of Vigil beside the limits of the machine.\n"
+                  "Example:\n  build/vigil_bench --seconds 3 --scratch /var/tmp/vigil-bench\n");
       return argument == "--help" ? 0 : 2;
     }
   }
   if (settings.seconds <= 0) give_up("--seconds must be above zero");
+  if (!only.empty() && only != "in_process" && only != "over_zeromq") {
+    give_up("--only takes in_process or over_zeromq");
+  }
   std::filesystem::create_directories(settings.scratch);
   std::printf("%s, %u cores\n", processor().c_str(), std::thread::hardware_concurrency());
   const Limits limits = measure_limits(settings);
-  measure_in_process(settings);
-  measure_over_zeromq(settings, limits);
+  if (only.empty() || only == "in_process") measure_in_process(settings);
+  if (only.empty() || only == "over_zeromq") measure_over_zeromq(settings, limits);
   std::filesystem::remove_all(settings.scratch);
   return 0;
 }
