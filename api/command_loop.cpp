@@ -14,8 +14,8 @@ namespace {
 using commands::Message;
 
 // After this much was taken in one go the disk gets its turn, so that it never idles under load.
-constexpr std::size_t kMessagesPerTurn = 256;
-constexpr std::size_t kCommandsPerTurn = 1024;
+constexpr std::size_t kMessagesPerTurn = 32;
+constexpr std::size_t kCommandsPerTurn = 128;
 // A batch with this many commands fills the cache's pipeline; more messages would only wait.
 constexpr std::size_t kBatchCommands = 64;
 
