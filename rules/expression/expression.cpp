@@ -72,6 +72,16 @@ ValueType Expression::type() const { return program_->type; }
 const std::string& Expression::text() const { return program_->text; }
 const std::vector<std::string>& Expression::lists_used() const { return program_->lists_used; }
 const std::vector<std::size_t>& Expression::slots_used() const { return program_->slots_used; }
+const Guards& Expression::guards() const { return program_->guards; }
+
+bool Expression::holds(std::span<const Value> slots, const Lists& lists) const {
+  const Program& program = *program_;
+  if (slots.size() < program.slots_needed) std::abort();  // as in evaluate()
+  for (const Guard& guard : program.guards.all) {
+    if (!guard.passes(slots.data(), lists)) return false;
+  }
+  return program.guards.complete || evaluate(slots, lists).truth();
+}
 
 Value Expression::evaluate(std::span<const Value> slots, const Lists& lists) const {
   const Program& program = *program_;

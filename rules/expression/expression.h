@@ -18,6 +18,7 @@ using eventlog::Value;
 using eventlog::ValueType;
 
 class Lists;
+struct Guards;
 
 // A name an expression may use, its type, and the slot its value is read from. Any slot may hold null.
 struct Symbol {
@@ -52,12 +53,15 @@ class Expression {
   // `slots` must cover every slot of the symbols compiled with. Texts of the result point into `slots`
   // or into this expression.
   Value evaluate(std::span<const Value> slots, const Lists& lists) const;
-  bool holds(std::span<const Value> slots, const Lists& lists) const { return evaluate(slots, lists).truth(); }
+  // Whether evaluate() gives true, mostly without running the program.
+  bool holds(std::span<const Value> slots, const Lists& lists) const;
   const std::string& text() const;
   // Names of the lists (`in list "name"`) this expression reads.
   const std::vector<std::string>& lists_used() const;
   // Slots this expression reads, ascending.
   const std::vector<std::size_t>& slots_used() const;
+  // What holds() asks first; nothing for expressions that are no conditions. Lives as long as the expression.
+  const Guards& guards() const;
 
   struct Program;
   explicit Expression(std::shared_ptr<const Program> program);

@@ -25,6 +25,8 @@ class Lists {
   // Removes, then adds: a text that one event both removes and adds is in the list afterwards.
   void apply(const eventlog::ListUpdated& event);
   bool contains(std::string_view list, std::string_view text) const;
+  // Whether no list has an entry.
+  bool empty() const { return index_.empty(); }
   // All lists, ordered by name; entries ordered.
   const std::map<std::string, std::set<std::string, std::less<>>, std::less<>>& all() const { return lists_; }
 

@@ -201,6 +201,7 @@ std::shared_ptr<const Expression::Program> generate_program(const Node& root, Va
   Generator generator(*program);
   program->result = generator.generate_into(root, 0, wanted);
   generator.finish();
+  if (wanted == ValueType::boolean) program->guards = find_guards(root, program->texts);
   return program;
 }
 

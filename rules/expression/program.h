@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "rules/expression/guard.h"
 #include "rules/expression/kernels.h"
 #include "rules/expression/limits.h"
 
@@ -48,6 +49,7 @@ struct Expression::Program {
   std::vector<LiteralSet> sets;
   std::deque<std::string> texts;  // what constants and sets point to; a deque never moves its elements
   Operand result;
+  Guards guards;  // of a boolean
   std::size_t slots_needed = 0;
   std::size_t lower_calls = 0;
   std::vector<std::string> lists_used;

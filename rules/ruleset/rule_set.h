@@ -10,6 +10,7 @@
 
 #include "eventlog/schema/events.h"
 #include "rules/expression/expression.h"
+#include "rules/expression/guard.h"
 #include "rules/features/catalogue.h"
 
 namespace vigil::rules {
@@ -54,10 +55,20 @@ class RuleSet {
 
  private:
   static constexpr std::int32_t kScoreNever = INT32_MAX;
+  // One rule's part of guards_.
+  struct Guarded {
+    std::uint32_t end = 0;  // its guards begin where those of the rule before end
+    bool complete = false;
+  };
+  void lay_out_guards();
 
   std::string text_;
   std::array<std::byte, 32> sha256_{};
   std::vector<Rule> rules_;
+  // The guards of all conditions in a row, so that one pass over few cache lines leaves few rules to run.
+  std::vector<Guard> guards_;
+  std::vector<Guarded> guarded_;  // by rule
+  std::size_t slots_needed_ = 0;
   std::int32_t review_score_ = kScoreNever;
   std::int32_t decline_score_ = kScoreNever;
 };
