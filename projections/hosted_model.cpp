@@ -186,24 +186,25 @@ void HostedModel::after_batch() {
   }
 }
 
-Expected<void> HostedModel::flush() {
-  if (parked() || (!dirty() && meta_.schema_hash != 0)) return {};  // a new store gets its meta record
+bool HostedModel::wants_care() const {
+  return projection_->loader().failure() || projection_->bytes() > options_.overlay_bytes_max ||
+         (state_ == ModelState::rebuilding && applied_ >= rebuild_until_);
+}
+
+Expected<void> HostedModel::commit() {
+  Position upto;
   {
     const auto held = lock();
+    if (parked() || (!dirty() && meta_.schema_hash != 0)) return {};  // a new store gets its meta record
     projection_->settle();
     projection_->loader().release();
+    // Settling may have looked values up.
+    if (const auto& failure = projection_->loader().failure()) return std::unexpected(*failure);
+    upto = applied();
   }
-  // Settling may have looked values up.
-  std::optional<Error> failure = projection_->loader().failure();
-  if (!failure) {
-    auto written = store_->write(applied(), [&](WriteTransaction& out) { projection_->write(out); });
-    if (!written) failure = written.error();
-  }
-  if (failure) {
-    projection_->loader().fail(*failure);  // so that park() does not try to commit
-    park(*failure);
-    return std::unexpected(*failure);
-  }
+  projection_->order();
+  auto written = store_->write(upto, [&](WriteTransaction& out) { projection_->write(out); });
+  if (!written) return written;
   {
     const auto held = lock();
     projection_->committed();
@@ -214,6 +215,14 @@ Expected<void> HostedModel::flush() {
   meta_ = *meta;
   checkpoint_ = meta_.checkpoint.value();
   return {};
+}
+
+Expected<void> HostedModel::flush() {
+  auto committed = commit();
+  if (committed) return {};
+  projection_->loader().fail(committed.error());  // so that park() does not try to commit
+  park(committed.error());
+  return committed;
 }
 
 Expected<void> HostedModel::sync() {

@@ -25,8 +25,9 @@ struct HostOptions {
 // What a new model of that name folds with; `log` as Projection wants it. Null for an unknown name.
 std::unique_ptr<Projection> make_projection(std::string_view name, const eventlog::LogSource* log);
 
-// Threads: apply … close belong to the folding thread (as does everything that names no other); status(),
-// applied() and read() are thread-safe.
+// Threads: what names no other belongs to the folding thread, inside lock() where it says so. commit() belongs to one
+// thread, which may be another than the folding one. park(), after_batch(), flush(), sync() and promote() want both at
+// rest but for their caller. status(), parked(), dirty(), applied() and read() are thread-safe.
 class HostedModel {
  public:
   // The generation in service (a new one when there is none), or, when it cannot be used, one beside it that is
@@ -48,6 +49,7 @@ class HostedModel {
   void pass_to(Position position);
   const Projection& projection() const { return *projection_; }
   std::unique_lock<std::shared_mutex> lock() { return std::unique_lock(guard_); }
+  std::unique_lock<std::shared_mutex> try_lock() { return std::unique_lock(guard_, std::try_to_lock); }
   // Ends a batch, inside lock(): the view of the store goes, so that no batch begins with one in hand and locks
   // are always taken in the same order, the model's before the store's.
   void release_view() { projection_->loader().release(); }
@@ -55,7 +57,11 @@ class HostedModel {
   void park(const Error& reason);
   // After a batch, outside lock(): parks when a look-up failed, commits when the overlay is full, ends a rebuild.
   void after_batch();
-  // Commits what is folded. An error parks.
+  // Inside lock(): whether after_batch() would have anything to do.
+  bool wants_care() const;
+  // Commits what is folded when it begins, while folding may go on. After an error the model must be parked.
+  Expected<void> commit();
+  // commit(). An error parks.
   Expected<void> flush();
   // flush(), sync, and the marker withdrawn. The model stays usable.
   Expected<void> sync();
@@ -64,6 +70,7 @@ class HostedModel {
   bool dirty() const { return applied() != Position{checkpoint_.load()}; }
 
   bool parked() const { return state_.load() == ModelState::parked; }
+  bool rebuilding() const { return state_.load() == ModelState::rebuilding; }
   Position applied() const { return Position{applied_.load(std::memory_order_acquire)}; }
   ModelStatus status() const;
   const std::string& name() const { return name_; }

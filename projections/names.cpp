@@ -1,6 +1,7 @@
 // The words of the read models, as queries and answers spell them.
 #include <array>
 
+#include "eventlog/schema/enum_names.h"
 #include "projections/answers.h"
 #include "projections/read_models.h"
 
@@ -13,20 +14,18 @@ constexpr std::array<std::string_view, kDimensions> kDimensionNames = {"all",   
 constexpr std::array<std::string_view, 3> kTruths = {"unlabelled", "fraud", "genuine"};
 constexpr std::array<std::string_view, 3> kStates = {"following", "rebuilding", "parked"};
 
-template <class Enum, std::size_t N>
-std::optional<Enum> find(const std::array<std::string_view, N>& names, std::string_view text) {
-  for (std::size_t i = 0; i < N; ++i) {
-    if (names[i] == text) return static_cast<Enum>(i);
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
-std::string_view name(Granularity granularity) { return kGranularities[static_cast<std::size_t>(granularity)]; }
-std::optional<Granularity> parse_granularity(std::string_view text) { return find<Granularity>(kGranularities, text); }
+std::string_view name(Granularity granularity) {
+  return kGranularities[static_cast<std::size_t>(granularity)];
+}
+std::optional<Granularity> parse_granularity(std::string_view text) {
+  return eventlog::find_enumerator<Granularity>(kGranularities, text);
+}
 std::string_view name(Dimension dimension) { return kDimensionNames[static_cast<std::size_t>(dimension)]; }
-std::optional<Dimension> parse_dimension(std::string_view text) { return find<Dimension>(kDimensionNames, text); }
+std::optional<Dimension> parse_dimension(std::string_view text) {
+  return eventlog::find_enumerator<Dimension>(kDimensionNames, text);
+}
 std::string_view name(AlertTruth truth) { return kTruths[static_cast<std::size_t>(truth)]; }
 std::string_view name(ModelState state) { return kStates[static_cast<std::size_t>(state)]; }
 

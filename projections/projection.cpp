@@ -11,7 +11,11 @@ std::uint64_t Projection::schema_hash() const {
 
 void Projection::settle() {
   settle_more();
-  for (TableBase* table : tables_) table->sort_changes();
+  for (TableBase* table : tables_) table->take_changes();
+}
+
+void Projection::order() {
+  for (TableBase* table : tables_) table->order();
 }
 
 void Projection::write(WriteTransaction& out) const {

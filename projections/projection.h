@@ -13,7 +13,8 @@
 namespace vigil::projections {
 
 // Not thread-safe by itself: apply(), settle(), committed() and drop() under the model's exclusive lock; the
-// models' query functions under the shared one, with a view taken after the lock.
+// models' query functions under the shared one, with a view taken after the lock. order() and write() need no lock:
+// between settle() and committed() they work on an image, while folding goes on.
 // Invariants: 1. Folds are total: every event that could be decoded is applied. 2. What is written depends on
 // the events up to the checkpoint alone, never on where the commits fell, on time, addresses or machine.
 class Projection {
@@ -38,10 +39,11 @@ class Projection {
   // Hints that `event` comes soon: first prefetch(), then, when that had time to work, prefetch_entries().
   virtual void prefetch(const Event&) const {}
   virtual void prefetch_entries(const Event&) const {}
-  // Brings everything folded into the tables and puts their changes in order, for write().
+  // Brings everything folded into the tables and takes an image of their changes, for write().
   void settle();
-  void write(WriteTransaction& out) const;
-  void committed();
+  void order();                             // of the image; before write()
+  void write(WriteTransaction& out) const;  // the image; repeatable
+  void committed();                         // the image is in the store
   // Drops the overlay. With `changes()` in it, what was folded since the last commit is lost.
   virtual void drop();
   std::uint64_t bytes() const;

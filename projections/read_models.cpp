@@ -90,10 +90,9 @@ Expected<std::optional<StateAsOf>> AnsweringModels::state_as_of(EntityKind kind,
 
 class LiveReadModels final : public AnsweringModels {
  public:
-  LiveReadModels(const eventlog::LogSource& log, DirectoryLock lock) : AnsweringModels(&log), lock_(std::move(lock)) {}
+  LiveReadModels(const eventlog::LogSource& log, DirectoryLock lock, std::vector<std::unique_ptr<HostedModel>> models,
+                 const ReadModelsOptions& options);
   ~LiveReadModels() override { (void)close(); }
-
-  void add(std::unique_ptr<Runner> runner) { runners_.push_back(std::move(runner)); }
 
   Expected<void> close() override {
     Expected<void> result;
@@ -102,6 +101,7 @@ class LiveReadModels final : public AnsweringModels {
       if (!stopped && result) result = stopped;
     }
     runners_.clear();
+    convoy_.reset();
     return result;
   }
   Expected<void> flush() override {
@@ -144,8 +144,25 @@ class LiveReadModels final : public AnsweringModels {
 
  private:
   DirectoryLock lock_;
+  std::unique_ptr<Convoy> convoy_;
   std::vector<std::unique_ptr<Runner>> runners_;
 };
+
+// The convoy begins where the furthest model stands; the others catch up with it by themselves.
+LiveReadModels::LiveReadModels(const eventlog::LogSource& log, DirectoryLock lock,
+                               std::vector<std::unique_ptr<HostedModel>> models, const ReadModelsOptions& options)
+    : AnsweringModels(&log), lock_(std::move(lock)) {
+  const Clock clock = options.clock ? options.clock : Clock(std::chrono::steady_clock::now);
+  Position furthest;
+  for (const auto& model : models) furthest = std::max(furthest, model->applied());
+  convoy_ = std::make_unique<Convoy>(log, furthest, clock);
+  const CommitSlots slots{clock(), options.flush_age};
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    CommitSlots own = slots;
+    own.phase = slots.age * i / models.size();
+    runners_.push_back(std::make_unique<Runner>(log, std::move(models[i]), *convoy_, i, own, clock));
+  }
+}
 
 class StoredReadModels final : public AnsweringModels {
  public:
@@ -199,11 +216,7 @@ Expected<std::unique_ptr<ReadModels>> ReadModels::open(const std::filesystem::pa
     if (!model) return std::unexpected(model.error());
     opened.push_back(std::move(*model));
   }
-  auto models = std::make_unique<LiveReadModels>(log, std::move(*lock));
-  for (auto& model : opened) {
-    models->add(std::make_unique<Runner>(log, std::move(model), RunnerOptions{options.flush_age, options.clock}));
-  }
-  return models;
+  return std::make_unique<LiveReadModels>(log, std::move(*lock), std::move(opened), options);
 }
 
 Expected<std::unique_ptr<ReadModels>> ReadModels::open_read_only(const std::filesystem::path& directory,

@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "projections/durable_file.h"
-#include "projections/runner.h"
+#include "projections/fold.h"
 
 namespace vigil::projections {
 namespace {

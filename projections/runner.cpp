@@ -1,9 +1,8 @@
 #include "projections/runner.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace vigil::projections {
 namespace {
@@ -12,110 +11,48 @@ using namespace std::chrono_literals;
 using eventlog::ErrorKind;
 using eventlog::fail;
 
-constexpr std::size_t kBatch = 512;     // events per hold of the models' locks
-constexpr std::size_t kAhead = 16;      // events decoded before the first of them is applied
-constexpr std::size_t kTypeBits = 32;   // of EventTypes
-constexpr auto kPace = 2ms;             // between small batches, so that single events do not each wake every model
-constexpr auto kLookAround = 20ms;      // how long a stop or flush may go unnoticed while the log is silent
+constexpr std::size_t kBatch = 512;  // events per hold of the model's lock
+constexpr auto kPace = 2ms;          // between small batches
+constexpr auto kLookAround = 20ms;   // how long a stop or flush may go unnoticed while the log is silent
 constexpr Position kForever{std::numeric_limits<std::uint64_t>::max()};
-
-// Read models follow; decisions are waited for. On a busy machine the deciding and committing threads go first.
-// A thread's own niceness is Linux's reading of PRIO_PROCESS with who = 0; where it is refused nothing is lost.
-void step_back() {
-  constexpr int kNicer = 5;
-  static_cast<void>(::setpriority(PRIO_PROCESS, 0, kNicer));
-}
 
 }  // namespace
 
-Expected<Fold> Fold::begin(const eventlog::LogSource& log, std::vector<HostedModel*> models) {
-  Fold fold(log, std::move(models));
-  fold.at_ = kForever;
-  for (const HostedModel* model : fold.models_) fold.at_ = std::min(fold.at_, model->applied());
-  auto cursor = log.read_from(next(fold.at_));
-  if (!cursor) return std::unexpected(cursor.error());
-  fold.cursor_ = std::move(*cursor);
-  return fold;
+std::chrono::steady_clock::time_point CommitSlots::after(std::chrono::steady_clock::time_point now) const {
+  if (age <= 0ns) return now;
+  const auto passed = now - origin - phase;
+  const auto whole = passed < 0ns ? -1 : passed / age;
+  return origin + phase + std::chrono::duration_cast<std::chrono::steady_clock::duration>((whole + 1) * age);
 }
 
-Fold::Fold(const eventlog::LogSource& log, std::vector<HostedModel*> models)
-    : models_(std::move(models)), readers_(kAhead, EventReader(log)), ahead_(kAhead) {}
-
-void Fold::choose_types() {
-  wanted_ = ~kKnownTypes;  // what nobody knows must not be passed over
-  labelled_wanted_ = false;
-  for (const HostedModel* model : models_) {
-    if (model->parked()) continue;
-    wanted_ |= model->projection().event_types();
-    labelled_wanted_ = labelled_wanted_ || model->projection().needs_labelled();
+// Someone waits for this model: neither it nor the convoy rests, and it tells when it has come further.
+class Runner::Waiter {
+ public:
+  explicit Waiter(Runner& runner) : runner_(runner) {
+    runner_.convoy_.hurry();
+    held_ = std::unique_lock(runner_.guard_);
+    ++runner_.waiters_;
+    runner_.changed_.notify_all();
   }
-}
-
-Fold::Stretch Fold::read_ahead(std::size_t count, Position until) {
-  Stretch stretch;
-  while (stretch.read < count && stretch.events < kAhead && at_ < until) {
-    auto record = cursor_->next();
-    if (!record) stretch.unreadable = record.error();
-    stretch.ended = !record || !*record;
-    if (stretch.ended) break;
-    const std::uint16_t type = (*record)->type;
-    if (type >= kTypeBits || (wanted_ >> type & 1) != 0) {
-      EventReader& reader = readers_[stretch.events];
-      auto event = labelled_wanted_ ? reader.read(**record) : reader.read_alone(**record);
-      if (!event) {
-        stretch.undecodable = event.error();
-        stretch.ended = true;
-        break;
-      }
-      ahead_[stretch.events++] = *event;
-      for (const HostedModel* model : models_) model->projection().prefetch(**event);
-    }
-    at_ = (*record)->position;
-    ++stretch.read;
+  ~Waiter() {
+    --runner_.waiters_;
+    runner_.convoy_.hurry_no_more();
   }
-  return stretch;
-}
+  std::unique_lock<std::mutex>& held() { return held_; }
 
-void Fold::apply(const Stretch& stretch) {
-  const std::span<const Event* const> events(ahead_.data(), stretch.events);
-  for (HostedModel* model : models_) {
-    if (model->parked()) continue;
-    const EventTypes types = model->projection().event_types();
-    for (const Event* event : events) model->projection().prefetch_entries(*event);
-    for (const Event* event : events) {
-      if ((types & bit(event->type)) != 0) model->apply(*event);
-    }
-    model->pass_to(at_);
-    if (models_.size() > 1) model->release_view();  // never two stores' views in one hand
-  }
-}
+ private:
+  Runner& runner_;
+  std::unique_lock<std::mutex> held_;
+};
 
-Expected<std::size_t> Fold::apply_batch(std::size_t count, Position until) {
-  std::size_t done = 0;
-  Stretch stretch;
-  {
-    std::vector<std::unique_lock<std::shared_mutex>> held;
-    for (HostedModel* model : models_) held.push_back(model->lock());
-    choose_types();
-    while (done < count && at_ < until && !stretch.ended) {
-      stretch = read_ahead(count - done, until);
-      apply(stretch);
-      done += stretch.read;
-    }
-    for (HostedModel* model : models_) model->release_view();
-  }
-  for (HostedModel* model : models_) {
-    if (stretch.undecodable) model->park(*stretch.undecodable);
-    model->after_batch();
-  }
-  if (stretch.unreadable) return std::unexpected(*stretch.unreadable);
-  if (stretch.undecodable) return std::unexpected(*stretch.undecodable);
-  return done;
-}
-
-Runner::Runner(const eventlog::LogSource& log, std::unique_ptr<HostedModel> model, RunnerOptions options)
-    : log_(log), model_(std::move(model)), options_(std::move(options)) {
-  if (!options_.clock) options_.clock = [] { return std::chrono::steady_clock::now(); };
+Runner::Runner(const eventlog::LogSource& log, std::unique_ptr<HostedModel> model, Convoy& convoy, std::size_t rank,
+               CommitSlots slots, Clock clock)
+    : log_(log),
+      model_(std::move(model)),
+      convoy_(convoy),
+      rank_(rank),
+      slots_(slots),
+      clock_(std::move(clock)) {
   thread_ = std::thread([this] { run(); });
 }
 
@@ -127,11 +64,10 @@ bool Runner::stopping() const {
 }
 
 void Runner::run() {
-  step_back();
-  if (auto fold = Fold::begin(log_, {model_.get()})) {
-    follow(*fold);
-  } else {
-    model_->park(fold.error());
+  begin_model_thread("m-" + model_->name());
+  while (!stopping() && !model_->parked()) {
+    if (!join()) follow_alone();
+    ride();
   }
   auto end = model_->sync();
   const std::scoped_lock held(guard_);
@@ -139,7 +75,27 @@ void Runner::run() {
   changed_.notify_all();
 }
 
-void Runner::follow(Fold& fold) {
+// A model that has to be looked after, or that fills a new generation, goes alone.
+bool Runner::join() {
+  if (model_->parked() || model_->rebuilding()) return false;
+  {
+    const auto held = model_->lock();
+    if (model_->wants_care()) return false;
+  }
+  {
+    const std::scoped_lock held(guard_);
+    riding_ = true;
+  }
+  if (convoy_.join(*this)) return true;
+  const std::scoped_lock held(guard_);
+  riding_ = false;
+  return false;
+}
+
+// Until the convoy takes the model in.
+void Runner::follow_alone() {
+  auto fold = Fold::begin(log_, {model_.get()});
+  if (!fold) return model_->park(fold.error());
   model_->after_batch();  // a new model of an empty log is complete at once
   while (!stopping() && !model_->parked()) {
     std::uint64_t wanted = 0;
@@ -148,32 +104,84 @@ void Runner::follow(Fold& fold) {
       wanted = flushes_wanted_;
     }
     const Position until = log_.durable();
-    auto applied = fold.apply_batch(kBatch, kForever);
+    auto applied = fold->apply_batch(kBatch, kForever);
     if (!applied) model_->park(applied.error());
-    if (applied && *applied > 0 && !oldest_uncommitted_) oldest_uncommitted_ = options_.clock();
-    commit_when_due();
+    const auto now = clock_();
     const bool reached = model_->applied() >= until || model_->parked();
-    if (reached && wanted > flushes_done_) {
-      (void)model_->flush();
-      oldest_uncommitted_.reset();
+    bool commit = false;
+    {
+      const std::scoped_lock held(guard_);
+      note_batch(now);
+      commit = std::exchange(commit_due_, false) || (reached && wanted > flushes_done_);
     }
+    if (commit) (void)model_->flush();
     {
       const std::scoped_lock held(guard_);
       if (reached) flushes_done_ = std::max(flushes_done_, wanted);
       if (waiters_ > 0) changed_.notify_all();
     }
-    rest(fold, applied ? *applied : 0);
+    if (reached && join()) return;
+    rest(*fold, applied ? *applied : 0);
   }
 }
 
-void Runner::commit_when_due() {
-  if (!oldest_uncommitted_) return;
-  if (!model_->dirty()) {
-    oldest_uncommitted_.reset();
-  } else if (options_.clock() - *oldest_uncommitted_ >= options_.flush_age) {
-    (void)model_->flush();
-    oldest_uncommitted_.reset();
+// While the convoy folds this thread commits.
+void Runner::ride() {
+  std::unique_lock held(guard_);
+  while (riding_) {
+    const std::uint64_t wanted = flushes_wanted_;
+    if (stopping_) {
+      held.unlock();
+      convoy_.leave(*this);
+      held.lock();
+      riding_ = false;
+    } else if (wanted > flushes_done_ && !reached(held, log_.durable())) {
+      continue;  // dismissed or stopping
+    } else if (wanted > flushes_done_ || std::exchange(commit_due_, false)) {
+      held.unlock();
+      commit_riding();
+      held.lock();
+      flushes_done_ = std::max(flushes_done_, wanted);
+      if (waiters_ > 0) changed_.notify_all();
+    } else {
+      changed_.wait(held);
+    }
   }
+}
+
+// Waits until the convoy has come to `position`; false when the model must leave it before.
+bool Runner::reached(std::unique_lock<std::mutex>& held, Position position) {
+  changed_.wait(held, [&] { return model_->applied() >= position || !riding_ || stopping_; });
+  return riding_ && !stopping_;
+}
+
+void Runner::commit_riding() {
+  auto committed = model_->commit();
+  if (committed) return;
+  convoy_.leave(*this);
+  model_->park(committed.error());
+  const std::scoped_lock held(guard_);
+  riding_ = false;
+}
+
+// Inside guard_.
+void Runner::note_batch(std::chrono::steady_clock::time_point now) {
+  if (!due_ && model_->dirty()) due_ = slots_.after(now);
+  if (!due_ || now < *due_) return;
+  due_.reset();
+  commit_due_ = true;
+}
+
+void Runner::folded(std::chrono::steady_clock::time_point now) {
+  const std::scoped_lock held(guard_);
+  note_batch(now);
+  if (waiters_ > 0 || commit_due_) changed_.notify_all();
+}
+
+void Runner::dismissed() {
+  const std::scoped_lock held(guard_);
+  riding_ = false;
+  changed_.notify_all();
 }
 
 // Full batches follow each other at once; after a small one the thread rests a little unless someone waits.
@@ -189,12 +197,10 @@ void Runner::rest(Fold& fold, std::size_t applied) {
 }
 
 Expected<void> Runner::flush() {
-  std::unique_lock held(guard_);
+  Waiter waiter(*this);
   const std::uint64_t mine = ++flushes_wanted_;
-  ++waiters_;
   changed_.notify_all();
-  changed_.wait(held, [&] { return flushes_done_ >= mine || end_; });
-  --waiters_;
+  changed_.wait(waiter.held(), [&] { return flushes_done_ >= mine || end_; });
   const ModelStatus status = model_->status();
   if (status.state == ModelState::parked) {
     return fail(ErrorKind::damaged, "read model " + status.name + " is " + status.reason);
@@ -204,11 +210,10 @@ Expected<void> Runner::flush() {
 }
 
 bool Runner::wait_for(Position position, std::chrono::milliseconds timeout) {
-  std::unique_lock held(guard_);
-  ++waiters_;
-  changed_.notify_all();
-  changed_.wait_for(held, timeout, [&] { return model_->applied() >= position || model_->parked() || end_; });
-  --waiters_;
+  if (model_->applied() >= position) return true;
+  Waiter waiter(*this);
+  changed_.wait_for(waiter.held(), timeout,
+                    [&] { return model_->applied() >= position || model_->parked() || end_; });
   return model_->applied() >= position;
 }
 

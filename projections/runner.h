@@ -1,4 +1,4 @@
-// The thread that follows the log for one model.
+// The thread of one model: it commits while the convoy folds, and follows the log alone when it must.
 #pragma once
 
 #include <chrono>
@@ -6,62 +6,31 @@
 #include <functional>
 #include <mutex>
 #include <optional>
-#include <span>
 #include <thread>
 
 #include "eventlog/storage/log.h"
+#include "projections/convoy.h"
+#include "projections/fold.h"
 #include "projections/hosted_model.h"
 
 namespace vigil::projections {
 
-// Reads events in batches and applies them to every model that has not seen them; nothing is committed here but
-// what a full overlay asks for. Events of a type no model folds are passed over undecoded. The others are decoded a
-// few ahead, so that the models' entries are on their way from memory when their turn comes. Not thread-safe.
-class Fold {
- public:
-  // Begins after the lowest position the models have applied.
-  static Expected<Fold> begin(const eventlog::LogSource& log, std::vector<HostedModel*> models);
-
-  // Applies what is durable, at most `count` events and none after `until`. How many there were; fewer than
-  // `count` means the end. An error is the log's (the models then stay as they are) or, when an event cannot
-  // be decoded, has parked them all.
-  Expected<std::size_t> apply_batch(std::size_t count, Position until);
-  // Position of the event read last.
-  Position at() const { return at_; }
-  eventlog::Cursor& cursor() { return *cursor_; }
-
- private:
-  // What one reading ahead came to.
-  struct Stretch {
-    std::size_t read = 0;    // events read, those passed over too
-    std::size_t events = 0;  // of them decoded, in readers_
-    bool ended = false;      // nothing durable follows, or an error
-    std::optional<Error> undecodable, unreadable;
-  };
-
-  Fold(const eventlog::LogSource& log, std::vector<HostedModel*> models);
-  void choose_types();
-  Stretch read_ahead(std::size_t count, Position until);
-  void apply(const Stretch& stretch);
-
-  std::vector<HostedModel*> models_;
-  std::vector<EventReader> readers_;
-  std::vector<const Event*> ahead_;  // by reader
-  EventTypes wanted_ = 0;
-  bool labelled_wanted_ = false;
-  std::unique_ptr<eventlog::Cursor> cursor_;
-  Position at_;
-};
-
-struct RunnerOptions {
-  std::chrono::milliseconds flush_age{1000};
-  std::function<std::chrono::steady_clock::time_point()> clock;
+// When a model commits: at most once per `age`, and each model at a moment of its own, so that not all of them
+// write at once. An event waits for its commit no longer than `age`.
+struct CommitSlots {
+  std::chrono::steady_clock::time_point origin;
+  std::chrono::nanoseconds age{};
+  std::chrono::nanoseconds phase{};  // below `age`
+  // The first slot behind `now`.
+  std::chrono::steady_clock::time_point after(std::chrono::steady_clock::time_point now) const;
 };
 
 // Owns a model and its thread from construction to stop(). Thread-safe but for stop().
-class Runner {
+class Runner final : private ConvoyMember {
  public:
-  Runner(const eventlog::LogSource& log, std::unique_ptr<HostedModel> model, RunnerOptions options);
+  // `rank` as ConvoyMember wants it. `convoy` outlives the runner.
+  Runner(const eventlog::LogSource& log, std::unique_ptr<HostedModel> model, Convoy& convoy, std::size_t rank,
+         CommitSlots slots, Clock clock);
   ~Runner();  // stop()
 
   // Folds all that is durable now and commits it. Error: the model is parked or stopped.
@@ -74,22 +43,37 @@ class Runner {
   const HostedModel& model() const { return *model_; }
 
  private:
+  class Waiter;
+  HostedModel& hosted() override { return *model_; }
+  std::size_t rank() const override { return rank_; }
+  void folded(std::chrono::steady_clock::time_point now) override;
+  void dismissed() override;
+
   void run();
-  void follow(Fold& fold);
-  void commit_when_due();
+  bool join();
+  void follow_alone();
+  void ride();
+  bool reached(std::unique_lock<std::mutex>& held, Position position);
+  void commit_riding();
+  void note_batch(std::chrono::steady_clock::time_point now);
   void rest(Fold& fold, std::size_t applied);
   bool stopping() const;
 
   const eventlog::LogSource& log_;
   std::unique_ptr<HostedModel> model_;
-  RunnerOptions options_;
-  mutable std::mutex guard_;  // of the next four
+  Convoy& convoy_;
+  std::size_t rank_;
+  CommitSlots slots_;
+  Clock clock_;
+  mutable std::mutex guard_;  // of the next seven
   std::condition_variable changed_;
   bool stopping_ = false;
+  bool riding_ = false;  // with the convoy
   std::uint64_t flushes_wanted_ = 0, flushes_done_ = 0;
   std::size_t waiters_ = 0;
+  std::optional<std::chrono::steady_clock::time_point> due_;  // of the commit of what is folded and uncommitted
+  bool commit_due_ = false;
   std::optional<Expected<void>> end_;  // what stopping came to
-  std::optional<std::chrono::steady_clock::time_point> oldest_uncommitted_;
   std::thread thread_;
 };
 

@@ -2,7 +2,10 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
+#include <new>
 
 namespace vigil::projections {
 
@@ -22,6 +25,42 @@ std::string_view KeyArena::copy(std::string_view key) {
 void KeyArena::clear() {
   blocks_.clear();
   used_ = kBlockBytes;
+}
+
+char* ChangeImage::room(std::size_t bytes_max) {
+  const std::size_t wanted = sizeof(Head) + bytes_max;
+  while (block_ < blocks_.size() && used_ + wanted > blocks_[block_].bytes) {
+    ++block_;
+    used_ = 0;
+  }
+  if (block_ == blocks_.size()) {
+    const std::size_t bytes = std::max(kBlockBytes, wanted);
+    blocks_.push_back({std::make_unique_for_overwrite<char[]>(bytes), bytes});
+  }
+  return blocks_[block_].memory.get() + used_ + sizeof(Head);
+}
+
+void ChangeImage::add(std::string_view key, std::size_t bytes) {
+  const Head* head = new (blocks_[block_].memory.get() + used_) Head{key, bytes};
+  used_ += (sizeof(Head) + bytes + alignof(Head) - 1) & ~(alignof(Head) - 1);
+  std::array<std::uint64_t, 2> first{};
+  if (!key.empty()) std::memcpy(first.data(), key.data(), std::min(key.size(), sizeof first));
+  order_.push_back({__builtin_bswap64(first[0]), __builtin_bswap64(first[1]), head});
+}
+
+void ChangeImage::sort() {
+  std::sort(order_.begin(), order_.end(), [](const Place& a, const Place& b) {
+    if (a.high != b.high) return a.high < b.high;
+    if (a.low != b.low) return a.low < b.low;
+    return a.head->key < b.head->key;
+  });
+}
+
+void ChangeImage::clear() {
+  order_.clear();
+  std::erase_if(blocks_, [](const Block& block) { return block.bytes != kBlockBytes; });
+  if (blocks_.size() > kBlocksKept) blocks_.resize(kBlocksKept);
+  block_ = used_ = 0;
 }
 
 bool Loader::begin() {

@@ -19,7 +19,7 @@ namespace vigil::projections {
 // arena. V has
 //   static constexpr std::size_t kStoredBytesMax; std::size_t store(char*) const; bool load(std::string_view).
 // Threads: at(), change() and everything of TableBase belong to the folding thread under the model's exclusive
-// lock; find() and scan() may run in others under the shared lock.
+// lock; find() and scan() may run in others under the shared lock, order() and write() without any.
 // `loader` null makes a table of memory only.
 template <class V>
 class Table final : public TableBase {
@@ -87,8 +87,10 @@ class Table final : public TableBase {
   template <class Visit>
   Expected<void> scan(const ReadTransaction& view, std::string_view from, Visit visit) const {
     std::map<std::string_view, const V*> overlay;
-    for (const Entry* entry : changes_) {
-      if (entry->key >= from) overlay.emplace(entry->key, &entry->value);
+    for (const auto* entries : {&taken_, &changes_}) {
+      for (const Entry* entry : *entries) {
+        if (entry->key >= from) overlay.emplace(entry->key, &entry->value);
+      }
     }
     auto next = overlay.begin();
     bool more = true;
@@ -107,13 +109,17 @@ class Table final : public TableBase {
     return {};
   }
 
-  void sort_changes() override { sort_by_key(changes_); }
-  void write(WriteTransaction& out) const override;
+  void take_changes() override;
+  void order() override { image_.sort(); }
+  void write(WriteTransaction& out) const override {
+    image_.for_each([&](std::string_view key, std::string_view value) { out.put(database_, key, value); });
+  }
   void committed() override {
-    for (Entry* entry : changes_) entry->changed = false;
-    changes_.clear();
+    taken_.clear();
+    image_.clear();
   }
   void clear() override {
+    committed();
     changes_.clear();
     chunks_.clear();
     used_ = kChunkEntries;
@@ -122,7 +128,7 @@ class Table final : public TableBase {
     slots_.assign(kSlotsMin, {});
     slots_.shrink_to_fit();
   }
-  std::uint64_t bytes() const override {
+  std::uint64_t bytes() const override {  // without the image, which comes and goes
     return chunks_.size() * kChunkEntries * sizeof(Entry) + slots_.size() * sizeof(Slot) + keys_.bytes() +
            changes_.capacity() * sizeof(Entry*);
   }
@@ -184,13 +190,22 @@ class Table final : public TableBase {
   std::size_t count_ = 0;
   KeyArena keys_;
   std::vector<Entry*> changes_;
+  std::vector<Entry*> taken_;  // into image_: not yet in the store, perhaps changed again
+  ChangeImage image_;
 };
 
 template <class V>
-void Table<V>::write(WriteTransaction& out) const {
-  std::vector<char> bytes(V::kStoredBytesMax);
-  for (const Entry* entry : changes_) {
-    out.put(database_, entry->key, {bytes.data(), entry->value.store(bytes.data())});
+void Table<V>::take_changes() {
+  constexpr std::size_t kAhead = 8;
+  taken_.swap(changes_);
+  changes_.clear();
+  image_.reserve(taken_.size());
+  for (std::size_t i = 0; i < taken_.size(); ++i) {
+    if (i + kAhead < taken_.size()) bring(taken_[i + kAhead], sizeof(Entry));
+    Entry& entry = *taken_[i];
+    entry.changed = false;
+    char* room = image_.room(V::kStoredBytesMax);
+    image_.add(entry.key, entry.value.store(room));
   }
 }
 

@@ -1,8 +1,6 @@
 // What tables of read models have in common, whatever their values.
 #pragma once
 
-#include <algorithm>
-#include <array>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -36,9 +34,10 @@ inline void bring(const void* begin, std::size_t bytes = 1) {
 class TableBase {
  public:
   virtual ~TableBase() = default;
-  virtual void sort_changes() = 0;                       // before write(); nothing may change until committed()
-  virtual void write(WriteTransaction& out) const = 0;   // repeatable
-  virtual void committed() = 0;                          // what was written is no change any more
+  virtual void take_changes() = 0;                       // an image of all changes; from now on there are none
+  virtual void order() = 0;                              // the image by key
+  virtual void write(WriteTransaction& out) const = 0;   // the image; repeatable
+  virtual void committed() = 0;                          // the image is in the store: drops it
   virtual void clear() = 0;                              // drops everything, changes too
   virtual std::uint64_t bytes() const = 0;               // memory held
   virtual std::uint64_t changes() const = 0;
@@ -57,26 +56,44 @@ class KeyArena {
   std::size_t used_ = kBlockBytes;
 };
 
-// Sorting by the first 16 key bytes held beside the pointer touches far less memory than comparing keys.
-template <class Entry>
-void sort_by_key(std::vector<Entry*>& entries) {
-  struct Sortable {
-    std::uint64_t high, low;
-    Entry* entry;
-  };
-  std::vector<Sortable> order;
-  order.reserve(entries.size());
-  for (Entry* entry : entries) {
-    std::array<std::uint64_t, 2> head{};
-    std::memcpy(head.data(), entry->key.data(), std::min(entry->key.size(), sizeof head));
-    order.push_back({__builtin_bswap64(head[0]), __builtin_bswap64(head[1]), entry});
+// Changed values as they were at one position, to be written while folding goes on. Sorting by the first 16 key
+// bytes held in the index touches far less memory than comparing keys.
+class ChangeImage {
+ public:
+  // Room for a value of at most `bytes_max` bytes, until the next room().
+  char* room(std::size_t bytes_max);
+  // The value in the room is `bytes` long; `key` outlives the image.
+  void add(std::string_view key, std::size_t bytes);
+  void reserve(std::size_t values) { order_.reserve(values); }
+  void sort();  // by key
+  template <class Visit>  // visit(key, value)
+  void for_each(Visit visit) const {
+    for (const Place& place : order_) {
+      const char* value = reinterpret_cast<const char*>(place.head + 1);
+      visit(place.head->key, std::string_view(value, place.head->bytes));
+    }
   }
-  std::sort(order.begin(), order.end(), [](const Sortable& a, const Sortable& b) {
-    if (a.high != b.high) return a.high < b.high;
-    if (a.low != b.low) return a.low < b.low;
-    return a.entry->key < b.entry->key;
-  });
-  for (std::size_t i = 0; i < order.size(); ++i) entries[i] = order[i].entry;
-}
+  void clear();  // keeps some memory for the next
+
+ private:
+  struct Head {  // the value follows
+    std::string_view key;
+    std::size_t bytes;
+  };
+  struct Place {
+    std::uint64_t high, low;  // the key's first bytes
+    const Head* head;
+  };
+  struct Block {
+    std::unique_ptr<char[]> memory;
+    std::size_t bytes;
+  };
+  static constexpr std::size_t kBlockBytes = 256 << 10;
+  static constexpr std::size_t kBlocksKept = 64;  // 16 MiB
+  std::vector<Block> blocks_;
+  std::size_t block_ = 0;  // the one being filled
+  std::size_t used_ = 0;   // of it
+  std::vector<Place> order_;
+};
 
 }  // namespace vigil::projections
