@@ -1,6 +1,7 @@
 // What an entity must remember to link its next event: the roots of its history's skew-binary forest.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -44,9 +45,12 @@ class HistoryChain {
   // The next event, which carried next_link(), stands at `address`.
   void push(Address address);
 
-  std::uint64_t length() const { return length_; }
+  std::uint64_t length() const {
+    const std::uint64_t different = 2 * std::uint64_t{sizes_} - static_cast<std::uint64_t>(std::popcount(sizes_));
+    return different + (joins_ ? 2 * std::uint64_t{smallest()} - 1 : 0);
+  }
   // Address 0 when there is no event yet.
-  Address newest() const { return length_ == 0 ? Address{} : roots()[count_ - 1]; }
+  Address newest() const { return count_ == 0 ? Address{} : roots()[count_ - 1]; }
   // Oldest and largest tree first.
   std::span<const Address> roots() const { return {begin(), count_}; }
   static std::size_t root_count(std::uint64_t length);
@@ -54,9 +58,7 @@ class HistoryChain {
   std::size_t heap_bytes() const { return capacity_ > 1 ? capacity_ * sizeof(Address) : 0; }
 
  private:
-  // Whether the two newest trees are equally large, so that the next event joins them.
-  static bool joins(std::uint32_t length);
-
+  std::uint32_t smallest() const { return sizes_ & (0 - sizes_); }
   const Address* begin() const { return capacity_ > 1 ? many_ : &one_; }
   void grow();
   void release();
@@ -66,9 +68,10 @@ class HistoryChain {
     Address one_{};
     Address* many_;
   };
-  std::uint32_t length_ = 0;
+  std::uint32_t sizes_ = 0;    // bit k − 1: the forest has a tree of 2^k − 1 events
   std::uint8_t capacity_ = 1;  // 1: held in `one_`
-  std::uint8_t count_ = 0;     // root_count(length_)
+  std::uint8_t count_ = 0;     // of trees: root_count(length())
+  bool joins_ = false;         // the smallest size is there twice (no other can be): the next event joins the two
 };
 
 static_assert(sizeof(HistoryChain) == 16);
