@@ -1,6 +1,7 @@
 // The words events use for themselves and their enumerations.
 #include <array>
 
+#include "eventlog/schema/enum_names.h"
 #include "eventlog/schema/events.h"
 
 namespace vigil::eventlog {
@@ -26,14 +27,6 @@ constexpr std::array<std::string_view, 4> kSeverityNames = {"P0", "P1", "P2", "P
 constexpr std::array<std::string_view, 3> kLabelNames = {"genuine", "fraud", "chargeback"};
 constexpr std::array<std::string_view, 3> kEntityNames = {"customer", "merchant", "device"};
 
-template <class Enum, std::size_t N>
-std::optional<Enum> find(const std::array<std::string_view, N>& names, std::string_view text) {
-  for (std::size_t i = 0; i < N; ++i) {
-    if (names[i] == text) return static_cast<Enum>(i);
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 std::string_view name(EventType type) { return kEventNames.at(static_cast<std::size_t>(type)); }
@@ -43,7 +36,11 @@ std::string_view name(Severity severity) { return kSeverityNames.at(static_cast<
 std::string_view name(LabelKind kind) { return kLabelNames.at(static_cast<std::size_t>(kind)); }
 std::string_view name(EntityKind kind) { return kEntityNames.at(static_cast<std::size_t>(kind)); }
 
-std::optional<Status> parse_status(std::string_view text) { return find<Status>(kStatusNames, text); }
-std::optional<LabelKind> parse_label_kind(std::string_view text) { return find<LabelKind>(kLabelNames, text); }
+std::optional<Status> parse_status(std::string_view text) {
+  return find_enumerator<Status>(kStatusNames, text);
+}
+std::optional<LabelKind> parse_label_kind(std::string_view text) {
+  return find_enumerator<LabelKind>(kLabelNames, text);
+}
 
 }  // namespace vigil::eventlog
