@@ -6,39 +6,37 @@ Lists::Lists(const Lists& other) : lists_(other.lists_) { index_all(); }
 
 Lists& Lists::operator=(const Lists& other) {
   if (this == &other) return *this;
-  index_.clear();
+  index_ = TextIndex{};  // before the texts it points to go
   lists_ = other.lists_;
   index_all();
   return *this;
 }
 
+Lists& Lists::operator=(Lists&& other) noexcept {
+  if (this == &other) return *this;
+  index_ = std::exchange(other.index_, TextIndex{});
+  lists_ = std::exchange(other.lists_, {});
+  return *this;
+}
+
 void Lists::index_all() {
   for (const auto& [name, entries] : lists_) {
-    if (!entries.empty()) index_[name].insert(entries.begin(), entries.end());
+    for (const std::string& entry : entries) index_.insert(name, entry);
   }
 }
 
 void Lists::apply(const eventlog::ListUpdated& event) {
-  const auto list = lists_.try_emplace(std::string(event.list)).first;
-  auto& entries = list->second;
-  auto& indexed = index_[list->first];
+  auto& [name, entries] = *lists_.try_emplace(std::string(event.list)).first;
   for (std::string_view text : event.removed) {
     const auto entry = entries.find(text);
     if (entry == entries.end()) continue;
-    indexed.erase(*entry);  // before the text it points to goes
+    index_.erase(name, *entry);  // before the text it points to goes
     entries.erase(entry);
   }
   for (std::string_view text : event.added) {
     const auto [entry, added] = entries.emplace(text);
-    if (added) indexed.insert(*entry);
+    if (added) index_.insert(name, *entry);
   }
-  if (indexed.empty()) index_.erase(list->first);
-}
-
-bool Lists::contains(std::string_view list, std::string_view text) const {
-  if (index_.empty()) return false;
-  const auto found = index_.find(list);
-  return found != index_.end() && found->second.contains(text);
 }
 
 }  // namespace vigil::rules

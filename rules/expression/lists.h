@@ -5,10 +5,10 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <unordered_set>
+#include <utility>
 
 #include "eventlog/schema/events.h"
+#include "rules/expression/text_index.h"
 
 namespace vigil::rules {
 
@@ -18,13 +18,13 @@ class Lists {
   Lists() = default;
   Lists(const Lists& other);
   Lists& operator=(const Lists& other);
-  Lists(Lists&&) noexcept = default;
-  Lists& operator=(Lists&&) noexcept = default;
+  Lists(Lists&& other) noexcept { *this = std::move(other); }
+  Lists& operator=(Lists&& other) noexcept;
   ~Lists() = default;
 
   // Removes, then adds: a text that one event both removes and adds is in the list afterwards.
   void apply(const eventlog::ListUpdated& event);
-  bool contains(std::string_view list, std::string_view text) const;
+  bool contains(std::string_view list, std::string_view text) const { return index_.contains(list, text); }
   // Whether no list has an entry.
   bool empty() const { return index_.empty(); }
   // All lists, ordered by name; entries ordered.
@@ -34,9 +34,9 @@ class Lists {
   void index_all();
 
   std::map<std::string, std::set<std::string, std::less<>>, std::less<>> lists_;
-  // The same entries for contains(), which decisions call several times each. Views into the nodes of
-  // lists_, which keep their place when the container grows or moves. Never iterated. Empty lists have none.
-  std::unordered_map<std::string_view, std::unordered_set<std::string_view>> index_;
+  // The same entries for contains(), which decisions call several times each. It points into the nodes of
+  // lists_, which keep their place when the container grows or moves.
+  TextIndex index_;
 };
 
 }  // namespace vigil::rules

@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <random>
+#include <set>
 #include <string>
+#include <utility>
 
 namespace vigil::rules {
 namespace {
@@ -68,6 +72,51 @@ TEST(Lists, CopiesAndMovesStandAlone) {
   }
   update(copy, "blocked", {}, {"customer-with-a-long-name-77"});
   EXPECT_TRUE(moved.contains("blocked", "customer-with-a-long-name-77"));
+}
+
+TEST(Lists, WhatWasMovedFromIsEmptyAndCanBeFilled) {
+  Lists original;
+  update(original, "blocked", {"c1", "c2"});
+  const Lists moved = std::move(original);
+  EXPECT_TRUE(original.empty());
+  update(original, "blocked", {"c3"});
+  EXPECT_TRUE(original.contains("blocked", "c3"));
+  EXPECT_FALSE(original.contains("blocked", "c1"));
+  EXPECT_TRUE(moved.contains("blocked", "c1"));
+}
+
+TEST(Lists, AreEmptyAgainWhenTheLastEntryGoes) {
+  Lists lists;
+  EXPECT_TRUE(lists.empty());
+  update(lists, "a", {"1"});
+  update(lists, "b", {"1"});
+  EXPECT_FALSE(lists.empty());
+  update(lists, "a", {}, {"1"});
+  EXPECT_FALSE(lists.empty());
+  update(lists, "b", {}, {"1"});
+  EXPECT_TRUE(lists.empty());
+}
+
+TEST(Lists, RandomUpdatesGiveWhatPlainSetsGive) {
+  std::mt19937_64 random(9);
+  Lists lists;
+  std::set<std::pair<std::string, std::string>> model;
+  const auto list = [&] { return "list-" + std::to_string(random() % 5); };
+  const auto text = [&] { return "text-" + std::to_string(random() % 300); };
+  for (int round = 0; round < 5'000; ++round) {
+    const std::string name = list();
+    std::vector<std::string> added, removed;
+    for (std::size_t i = random() % 8; i > 0; --i) added.push_back(text());
+    for (std::size_t i = random() % 12; i > 0; --i) removed.push_back(text());
+    update(lists, name, {added.begin(), added.end()}, {removed.begin(), removed.end()});
+    for (const std::string& each : removed) model.erase({name, each});
+    for (const std::string& each : added) model.emplace(name, each);
+    for (int i = 0; i < 20; ++i) {
+      const std::string asked_list = list(), asked = text();
+      ASSERT_EQ(lists.contains(asked_list, asked), model.contains({asked_list, asked})) << asked_list << ' ' << asked;
+    }
+    ASSERT_EQ(lists.empty(), model.empty());
+  }
 }
 
 }  // namespace
