@@ -14,6 +14,7 @@ namespace vigil::commands {
 inline constexpr std::size_t kMessageBytesMax = 1 << 20;       // one message or one input line
 inline constexpr std::size_t kCommandsPerMessageMax = 4096;    // a larger batch is split by the sender
 inline constexpr std::size_t kQuarantineRawBytesMax = 256 << 10;  // what is kept of an oversized input
+inline constexpr std::size_t kSourceBytesMax = 512;            // a file name with its row, a topic with its offset
 
 // Why something was not accepted. `code` is stable (docs/protocol.md lists all); it and `field` are static
 // or belong to the parsed input, `text` is for people.
@@ -69,7 +70,7 @@ using CommandBody = std::variant<SubmitTransaction, ReportLabel, UpdateCustomer,
 struct Command {
   CommandBody body;
   std::string_view raw;     // the input as it came, for the quarantine
-  std::string_view source;  // "zmq", "FILE.csv:17" …
+  std::string_view source;  // "zmq", "FILE.csv:17" …; at most kSourceBytesMax
 };
 
 }  // namespace vigil::commands

@@ -26,7 +26,10 @@ class Keeper {
   void operator()(UpdatePolicy& command) { keep(command.text, command.file); }
   void operator()(ActivateFeatures& command) { keep(command.text, command.file); }
   void operator()(ActivateRules& command) { keep(command.text, command.file); }
-  void operator()(Unacceptable& command) { keep(command.transaction_id); }
+  void operator()(Unacceptable& command) {
+    keep(command.transaction_id);
+    for (Reason& reason : command.reasons) keep(reason.field);
+  }
 
   template <class... Texts>
   void keep(Texts&... texts) {

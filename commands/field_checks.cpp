@@ -1,6 +1,7 @@
 #include "commands/field_checks.h"
 
 #include <algorithm>
+#include <array>
 
 #include "commands/decimal.h"
 #include "commands/timestamp.h"
@@ -31,6 +32,17 @@ std::optional<std::int32_t> check_degrees(std::string_view value, std::int64_t l
 }
 
 }  // namespace
+
+std::string_view reason::known(std::string_view code) {
+  static constexpr std::array kAll = {
+      kBrokenJson,   kInvalidUtf8,    kTooDeep,       kMessageTooLarge, kTooManyCommands, kUnknownOperation,
+      kUnknownField, kDuplicateField, kMissingField,  kEmptyField,      kWrongType,       kTooLong,
+      kBadCharacters, kBadVersion,    kBadTime,       kBadAmount,       kBadPlace,        kBadRate,
+      kUnknownCurrency, kUnknownCountry, kUnknownStatus, kUnknownLabel, kExtraTooLarge,   kBadRow,
+      kBadInputs,    kUnknownReason};
+  const auto found = std::ranges::find(kAll, code);
+  return found == kAll.end() ? std::string_view{} : *found;
+}
 
 std::string in_quotes(std::string_view value) {
   std::size_t kept = std::min(value.size(), kQuotedBytesMax);

@@ -39,6 +39,11 @@ inline constexpr std::string_view kUnknownStatus = "unknown_status";
 inline constexpr std::string_view kUnknownLabel = "unknown_label";
 inline constexpr std::string_view kExtraTooLarge = "extra_too_large";
 inline constexpr std::string_view kBadRow = "bad_row";
+inline constexpr std::string_view kBadInputs = "bad_inputs";
+inline constexpr std::string_view kUnknownReason = "unknown_reason";
+
+// The code above that reads like `code`; "" when there is none.
+std::string_view known(std::string_view code);
 }  // namespace reason
 
 // More reasons than these say nothing new.

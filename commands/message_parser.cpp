@@ -5,6 +5,7 @@
 
 #include "commands/field_checks.h"
 #include "commands/json_cursor.h"
+#include "commands/quarantine_json.h"
 #include "commands/reference_json.h"
 #include "commands/transaction_json.h"
 #include "rules/expression/suggestion.h"
@@ -14,7 +15,7 @@ namespace {
 
 constexpr std::size_t kRequestIdBytesMax = 128;  // echoed with every reply
 
-enum class Kind { submit, label, customer, merchant, list, rate, policy, features, rules, query };
+enum class Kind { submit, label, customer, merchant, list, rate, policy, features, rules, quarantine, query };
 
 // What each operation is called, and the fields that carry its element or elements ("" when it has no
 // plural).
@@ -32,8 +33,13 @@ constexpr std::array kOperations = std::to_array<Operation>({
     {"policy", "policy", "", Kind::policy},
     {"features", "features", "", Kind::features},
     {"rules", "rules", "", Kind::rules},
+    {"quarantine", "item", "items", Kind::quarantine},
     {"query", "", "", Kind::query},
 });
+
+// What a label or a transaction was read from may differ from its JSON; of the others nothing is quarantined
+// later on, so it would be lost.
+constexpr bool takes_inputs(Kind kind) { return kind == Kind::submit || kind == Kind::label; }
 
 std::string unknown_operation(std::string_view operation) {
   std::array<std::string_view, kOperations.size()> names;
@@ -59,7 +65,9 @@ struct MessageParser::Impl {
   void read_field(std::string_view key, JsonCursor& cursor);
   void read_operation(JsonCursor& cursor);
   void read_request_id(JsonCursor& cursor);
+  void read_in_order(JsonCursor& cursor);
   void read_payload(std::string_view key, JsonCursor& cursor);
+  void read_inputs(JsonCursor& cursor);
   void read_elements(JsonCursor& cursor);
   void read_element(JsonCursor& cursor);
   void refuse_whole(std::string_view raw);
@@ -68,14 +76,16 @@ struct MessageParser::Impl {
   JsonText json;
   TransactionJson transaction;
   ReferenceJson reference;
+  QuarantineJson quarantine;
   Message message;
   std::vector<Command> commands;
   std::vector<Deferred> deferred;
+  std::optional<JsonCursor> inputs;  // read when the elements are known
   Objections objections;  // against the message as a whole
   std::string oversized;  // the beginning of a message that was too large
   std::string_view source;
   const Operation* operation = nullptr;
-  bool operation_seen = false, id_seen = false, payload_seen = false;
+  bool operation_seen = false, id_seen = false, payload_seen = false, in_order_seen = false;
 };
 
 MessageParser::MessageParser() : impl_(std::make_unique<Impl>()) {}
@@ -97,13 +107,15 @@ const Message& MessageParser::Impl::parse(std::string_view bytes, std::string_vi
   objections.clear();
   source = from;
   operation = nullptr;
-  operation_seen = id_seen = payload_seen = false;
+  inputs.reset();
+  operation_seen = id_seen = payload_seen = in_order_seen = false;
   if (bytes.size() > kMessageBytesMax) {
     refuse_too_large(bytes);
     return message;
   }
   if (json.load(bytes)) {
     transaction.begin_message(bytes.size());
+    quarantine.begin_message();
     JsonCursor cursor = json.cursor();
     if (cursor.peek() == '{' && bare_objects) {
       read_bare(cursor);
@@ -152,11 +164,13 @@ void MessageParser::Impl::read_message(JsonCursor& cursor) {
   while (cursor.next_key(key, token)) read_field(key, cursor);
   if (cursor.failed()) return;
   if (!operation_seen) objections.add(reason::kMissingField, "op", "is required");
+  if (message.in_order && !id_seen) objections.add(reason::kMissingField, "id", "is required with in_order");
   if (operation == nullptr) return;
   for (Deferred& field : deferred) read_payload(field.key, field.at);
   if (!payload_seen && operation->kind != Kind::query && objections.none()) {
     objections.add(reason::kMissingField, operation->one, "is required");
   }
+  if (inputs) read_inputs(*inputs);
 }
 
 void MessageParser::Impl::read_field(std::string_view key, JsonCursor& cursor) {
@@ -164,6 +178,8 @@ void MessageParser::Impl::read_field(std::string_view key, JsonCursor& cursor) {
     read_operation(cursor);
   } else if (key == "id") {
     read_request_id(cursor);
+  } else if (key == "in_order") {
+    read_in_order(cursor);
   } else if (operation != nullptr) {
     read_payload(key, cursor);
   } else {
@@ -209,14 +225,30 @@ void MessageParser::Impl::read_request_id(JsonCursor& cursor) {
   }
 }
 
+void MessageParser::Impl::read_in_order(JsonCursor& cursor) {
+  const std::string_view value = cursor.skip_value();
+  if (cursor.failed()) return;
+  if (std::exchange(in_order_seen, true)) {
+    objections.add(reason::kDuplicateField, "in_order", "is given twice");
+  } else if (value != "true" && value != "false") {
+    objections.add(reason::kWrongType, "in_order", "must be true or false");
+  } else {
+    message.in_order = value == "true";
+  }
+}
+
 void MessageParser::Impl::read_payload(std::string_view key, JsonCursor& cursor) {
   if (operation->kind == Kind::query) {
     cursor.skip_value();
     return;
   }
   const bool many = !operation->many.empty() && key == operation->many;
-  if (!many && key != operation->one) {
-    const std::array<std::string_view, 4> known = {operation->one, operation->many, "op", "id"};
+  if (key == "inputs" && takes_inputs(operation->kind)) {
+    if (inputs) objections.add(reason::kDuplicateField, "inputs", "is given twice");
+    inputs = cursor;
+    cursor.skip_value();
+  } else if (!many && key != operation->one) {
+    const std::array<std::string_view, 5> known = {operation->one, operation->many, "op", "id", "in_order"};
     objections.add(reason::kUnknownField, "",
                    "'" + std::string(operation->name) + "' has no field " + in_quotes(key) +
                        rules::did_you_mean(key, known));
@@ -233,6 +265,29 @@ void MessageParser::Impl::read_payload(std::string_view key, JsonCursor& cursor)
     objections.add(reason::kWrongType, operation->many, "must be an array");
     cursor.skip_value();
   }
+}
+
+// One entry per element, in order. What cannot be accepted as it was sent is also kept as it was sent.
+void MessageParser::Impl::read_inputs(JsonCursor& cursor) {
+  if (cursor.peek() != '[') {
+    objections.add(reason::kWrongType, "inputs", "must be an array");
+    return;
+  }
+  std::size_t entries = 0;
+  cursor.open();
+  while (cursor.next_element()) {
+    const ElementInput input = quarantine.read_input(cursor, objections);
+    if (cursor.failed()) return;
+    if (entries < commands.size()) {
+      Command& command = commands[entries];
+      if (input.raw && !std::holds_alternative<Unacceptable>(command.body)) command.raw = *input.raw;
+      if (!input.source.empty()) command.source = input.source;
+    }
+    ++entries;
+  }
+  if (cursor.failed() || entries == commands.size()) return;
+  objections.add(reason::kBadInputs, "inputs",
+                 std::to_string(entries) + " inputs for " + std::to_string(commands.size()) + " elements");
 }
 
 void MessageParser::Impl::read_elements(JsonCursor& cursor) {
@@ -253,6 +308,7 @@ void MessageParser::Impl::read_elements(JsonCursor& cursor) {
 void MessageParser::Impl::read_element(JsonCursor& cursor) {
   const std::size_t from = cursor.offset();
   Command& command = commands.emplace_back();
+  command.source = source;
   switch (operation->kind) {
     case Kind::submit:
       transaction.read(cursor, command.body);
@@ -281,12 +337,14 @@ void MessageParser::Impl::read_element(JsonCursor& cursor) {
     case Kind::rules:
       reference.read_rules(cursor, command.body);
       break;
+    case Kind::quarantine:
+      quarantine.read_item(cursor, command);
+      break;
     case Kind::query:
       break;
   }
-  if (cursor.failed()) return;
+  if (cursor.failed() || !command.raw.empty()) return;
   command.raw = cursor.since(from).substr(0, kQuarantineRawBytesMax);
-  command.source = source;
 }
 
 // One Unacceptable for everything that came.

@@ -437,7 +437,7 @@ TEST_F(MessageParserTest, AnUnknownOperationIsAnsweredWithTheKnownOnes) {
   EXPECT_EQ(parse("{\"op\":\"sumbit\",\"id\":7}").request_id, "7");
   const std::string text = why("{\"op\":\"sumbit\"}");
   EXPECT_THAT(text, HasSubstr("did you mean 'submit'"));
-  EXPECT_THAT(text, HasSubstr("label, customer, merchant, list, rate, policy, features, rules, query"));
+  EXPECT_THAT(text, HasSubstr("label, customer, merchant, list, rate, policy, features, rules, quarantine, query"));
 }
 
 TEST_F(MessageParserTest, BrokenJsonIsOneReasonWithItsPlace) {
@@ -559,6 +559,17 @@ TEST_F(MessageParserTest, ReasonsOfOneElementAreBounded) {
   std::string text = "{\"op\":\"customer\",\"customer\":{";
   for (int i = 0; i < 1000; ++i) text += "\"f" + std::to_string(i) + "\":1,";
   EXPECT_EQ(reasons(text + "\"customer_id\":\"c\"}}").size(), 32u);
+}
+
+TEST_F(MessageParserTest, OrderIsAskedForWithAnIdOnly) {
+  const std::string element = ",\"transaction\":" + good().json() + "}";
+  EXPECT_TRUE(parse("{\"op\":\"submit\",\"id\":1,\"in_order\":true" + element).in_order);
+  EXPECT_FALSE(parse("{\"op\":\"submit\",\"id\":1,\"in_order\":false" + element).in_order);
+  EXPECT_FALSE(parse(submit(good().json())).in_order);
+  EXPECT_THAT(reasons("{\"op\":\"submit\",\"in_order\":true" + element), ElementsAre("missing_field id"));
+  EXPECT_THAT(reasons("{\"op\":\"submit\",\"id\":1,\"in_order\":1" + element), ElementsAre("wrong_type in_order"));
+  EXPECT_THAT(reasons("{\"op\":\"submit\",\"id\":1,\"in_order\":true,\"in_order\":true" + element),
+              ElementsAre("duplicate_field in_order"));
 }
 
 }  // namespace
