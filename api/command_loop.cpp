@@ -119,6 +119,10 @@ std::size_t CommandLoop::fill_batch() {
       ask(slot.incoming, message);
       continue;
     }
+    if (message.in_order && !held_.release(slot.incoming.address.bytes(), message.request_id)) {
+      answer_busy(slot.incoming.peer(), message);
+      continue;
+    }
     slot.message = &message;
     commands += message.commands.size();
     ++batch_messages_;
@@ -206,6 +210,7 @@ void CommandLoop::refuse_messages() {
 void CommandLoop::refuse(const Incoming& incoming) {
   const Message& message = refusing_parser_.parse(incoming.body.bytes(), kSource);
   if (message.operation == "query") return ask(incoming, message);
+  if (message.in_order) held_.hold(incoming.address.bytes(), message.request_id);
   answer_busy(incoming.peer(), message);
 }
 

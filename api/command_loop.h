@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "api/held_peers.h"
 #include "api/pending_replies.h"
 #include "api/query_thread.h"
 #include "api/service_status.h"
@@ -113,6 +114,7 @@ class CommandLoop {
   bool reply_begun_ = false;
   Incoming refused_;
   commands::MessageParser refusing_parser_;
+  HeldPeers held_;
   std::size_t turn_commands_ = 0;
   std::chrono::steady_clock::time_point batch_since_;
   std::vector<commands::Reply> replies_;

@@ -93,6 +93,26 @@ TEST_F(CommandLoopTest, AFullQueueAnswersBusyWithARetryHintAndDoesNotTouchTheEng
   EXPECT_EQ(wire.result(submit(5, "t5"))["status"], "decided");
 }
 
+TEST_F(CommandLoopTest, WhatIsToStayInOrderIsRefusedUntilTheRefusedMessageComesAgain) {
+  const auto in_order = [](int id) {
+    return Json{{"op", "submit"}, {"id", id}, {"in_order", true}, {"transaction", transaction("t" + std::to_string(id))}};
+  };
+  ServerOptions options;
+  options.limits.pending_replies_max = 1;
+  Running running(engine_, models_, options);
+  Wire wire(running.endpoint()), other(running.endpoint());
+  wire.send(in_order(1).dump());
+  await_submitted(1);
+  EXPECT_EQ(wire.ask(in_order(2))["status"], "busy");
+  engine_.log().release();
+  EXPECT_EQ(wire.receive()["id"], 1);
+  EXPECT_EQ(wire.ask(in_order(3))["status"], "busy") << "there is room again, but 2 has to come first";
+  EXPECT_EQ(other.ask(in_order(3))["results"][0]["status"], "decided") << "others are not concerned";
+  EXPECT_EQ(wire.result(submit(4, "t4"))["status"], "decided") << "nor is what need not stay in order";
+  EXPECT_EQ(wire.ask(in_order(2))["results"][0]["status"], "decided");
+  EXPECT_EQ(wire.ask(in_order(5))["results"][0]["status"], "decided");
+}
+
 TEST_F(CommandLoopTest, QueuedBytesAreLimitedToo) {
   ServerOptions options;
   options.limits.pending_bytes_max = 4'000;
