@@ -59,8 +59,10 @@ class Verifier {
       return {};
     }
     if (const auto reason = why_not_torn(tail, segment.header())) {
-      return std::unexpected(segment.damage(tail.begin, chain.next_position,
-                                            std::string(text(tail.fault)) + ": " + std::string(*reason)));
+      // A fault that no torn write can leave is its own reason.
+      std::string what(text(tail.fault));
+      if (*reason != what) what.append(": ").append(*reason);
+      return std::unexpected(segment.damage(tail.begin, chain.next_position, what));
     }
     if (tail.end > tail.begin) {
       found_.torn_tail = segment.path().string() + ": " + std::to_string(tail.end - tail.begin) +

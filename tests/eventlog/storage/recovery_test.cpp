@@ -429,6 +429,20 @@ TEST_F(VerifyTest, TornTailIsToldFromDamage) {
   EXPECT_NE(verified->torn_tail.find("never acknowledged"), std::string::npos) << verified->torn_tail;
 }
 
+TEST_F(VerifyTest, AFaultThatIsItsOwnReasonIsToldOnce) {
+  open();
+  append(3, 5);
+  log_.reset();
+  const std::uint64_t offset = frame_offsets().back();
+  FrameHeader header;
+  const std::string bytes = read_file(last_segment());
+  std::memcpy(&header, bytes.data() + offset, sizeof header);
+  flip_bit(last_segment(), offset + kFrameHeaderBytes + header.payload_bytes);
+  const auto verified = verify(environment_, directory_);
+  ASSERT_FALSE(verified);
+  EXPECT_NE(verified.error().text.find("): padding is not zero; restore"), std::string::npos) << verified.error().text;
+}
+
 TEST_F(VerifyTest, DirectoryWithoutALogIsNotFound) {
   std::filesystem::create_directories(directory_);
   EXPECT_EQ(verify(environment_, directory_).error().kind, ErrorKind::not_found);
