@@ -32,7 +32,14 @@ std::size_t put_varint(std::uint64_t number, std::byte* out) {
   return size;
 }
 
+// The most significant byte first, on every machine.
+std::uint64_t big_endian(std::uint64_t bits) {
+  return std::endian::native == std::endian::little ? std::byteswap(bits) : bits;
+}
+
+// Writes 9 bytes whatever the size, which kVarintBytesMax leaves room for: what is behind is written next.
 std::size_t put_float(double value, std::byte* out) {
+  static_assert(1 + sizeof(std::uint64_t) <= 1 + kVarintBytesMax);
   auto bits = std::bit_cast<std::uint64_t>(value);
   if (bits == 0) {
     out[0] = std::byte{kFloatZero};
@@ -40,7 +47,8 @@ std::size_t put_float(double value, std::byte* out) {
   }
   const std::size_t size = 8 - static_cast<std::size_t>(std::countr_zero(bits)) / 8;
   out[0] = static_cast<std::byte>(kFloatFirst + size - 1);
-  for (std::size_t i = 0; i < size; ++i) out[1 + i] = static_cast<std::byte>(bits >> (56 - 8 * i));
+  bits = big_endian(bits);
+  std::memcpy(out + 1, &bits, sizeof bits);
   return 1 + size;
 }
 
@@ -70,6 +78,16 @@ class Bytes {
     }
     return fail();
   }
+  // The next 1 … 8 bytes as the most significant ones of a double, the others zero.
+  double take_float(std::size_t size) {
+    const std::size_t left = bytes_.size() - at_;
+    if (size > left) return fail();
+    std::uint64_t bits = 0;
+    if (left >= sizeof bits) std::memcpy(&bits, bytes_.data() + at_, sizeof bits);
+    else std::memcpy(&bits, bytes_.data() + at_, size);
+    at_ += size;
+    return std::bit_cast<double>(big_endian(bits) & ~std::uint64_t{0} << (64 - 8 * size));
+  }
   std::string_view take_text(std::uint64_t size) {
     if (size > bytes_.size() - at_) {
       fail();
@@ -92,18 +110,12 @@ class Bytes {
   bool ok_ = true;
 };
 
-double take_float(Bytes& bytes, std::size_t size) {
-  std::uint64_t bits = 0;
-  for (std::size_t i = 0; i < size; ++i) bits |= static_cast<std::uint64_t>(bytes.take()) << (56 - 8 * i);
-  return std::bit_cast<double>(bits);
-}
-
 bool take_value(Bytes& bytes, Value& value) {
   const std::uint8_t tag = bytes.take();
   if (tag >= kSmallIntegerFirst) {
     value = Value::of(static_cast<std::int64_t>(tag) - kSmallIntegerFirst);
   } else if (tag >= kFloatFirst) {
-    value = Value::of(take_float(bytes, tag - kFloatFirst + 1u));
+    value = Value::of(bytes.take_float(tag - kFloatFirst + 1u));
   } else {
     switch (tag) {
       case kNull: value = Value::null(); break;
