@@ -9,7 +9,7 @@
 namespace vigil::rules {
 namespace {
 
-constexpr std::size_t kFirstEntries = 16;
+constexpr std::size_t kPlacesMin = 16;
 
 std::uint64_t pair_hash(std::string_view list, std::string_view text) {
   return XXH3_64bits_withSeed(text.data(), text.size(), XXH3_64bits(list.data(), list.size()));
@@ -29,7 +29,7 @@ std::size_t TextIndex::place_of(std::uint64_t hash, std::string_view list, std::
 
 void TextIndex::grow() {
   const std::vector<Entry> old = std::move(entries_);
-  entries_.assign(std::max(kFirstEntries, old.size() * 2), Entry{});
+  entries_.assign(std::max(kPlacesMin, old.size() * 2), Entry{});
   for (const Entry& entry : old) {
     if (entry.list != nullptr) entries_[place_of(entry.hash, *entry.list, entry.text)] = entry;
   }
