@@ -8,33 +8,72 @@ namespace vigil::commands {
 
 namespace {
 
-std::uint64_t cooldown_key(std::string_view rule_id, std::string_view customer_id) {
-  return XXH3_64bits_withSeed(customer_id.data(), customer_id.size(),
-                              XXH3_64bits(rule_id.data(), rule_id.size()));
-}
+constexpr std::size_t kShardPlacesMin = 16;
+
+std::uint64_t hash_of(std::string_view text) { return XXH3_64bits(text.data(), text.size()); }
 
 }  // namespace
 
+std::size_t AlertCooldown::place_of(const Shard& shard, std::uint64_t customer, std::uint64_t rule) {
+  std::size_t place = customer & shard.mask();
+  while (true) {
+    const Entry& entry = shard.entries[place];
+    if (entry.time_us == kFree || (entry.customer == customer && entry.rule == rule)) return place;
+    place = (place + 1) & shard.mask();
+  }
+}
+
+void AlertCooldown::rebuild(Shard& shard, std::size_t size, std::int64_t oldest_us) {
+  const std::vector<Entry> old = std::move(shard.entries);
+  shard.entries.assign(size, Entry{});
+  shard.used = 0;
+  for (const Entry& entry : old) {
+    if (entry.time_us == kFree || entry.time_us < oldest_us) continue;
+    shard.entries[place_of(shard, entry.customer, entry.rule)] = entry;
+    ++shard.used;
+  }
+}
+
 void AlertCooldown::apply(const eventlog::AlertRaised& event) {
-  const std::int64_t time_us = event.event_time.value();
-  auto [found, fresh] = newest_.try_emplace(cooldown_key(event.rule_id, event.customer_id), time_us);
-  if (!fresh) found->second = std::max(found->second, time_us);
+  const std::int64_t time_us = std::max(event.event_time.value(), kFree + 1);
+  const std::uint64_t customer = hash_of(event.customer_id), rule = hash_of(event.rule_id);
+  Shard& shard = shards_[shard_of(customer)];
+  if ((shard.used + 1) * 2 > shard.entries.size()) {
+    rebuild(shard, std::max(kShardPlacesMin, shard.entries.size() * 2), INT64_MIN);
+  }
+  Entry& entry = shard.entries[place_of(shard, customer, rule)];
+  if (entry.time_us == kFree) ++shard.used, ++size_;
+  entry = {customer, rule, std::max(entry.time_us, time_us)};
   stream_time_us_ = std::max(stream_time_us_, time_us);
-  if (newest_.size() > forget_at_) forget_old();
+  if (size_ > forget_at_) forget_old();
 }
 
 bool AlertCooldown::cooling(std::string_view rule_id, std::string_view customer_id, eventlog::EventTime time,
                             std::int64_t cooldown_us) const {
   if (cooldown_us == 0) return false;
-  const auto found = newest_.find(cooldown_key(rule_id, customer_id));
-  if (found == newest_.end()) return false;
-  const std::int64_t since = time.value() - found->second;
+  const std::uint64_t customer = hash_of(customer_id);
+  const Shard& shard = shards_[shard_of(customer)];
+  if (shard.entries.empty()) return false;
+  const Entry& entry = shard.entries[place_of(shard, customer, hash_of(rule_id))];
+  if (entry.time_us == kFree) return false;
+  const std::int64_t since = time.value() - entry.time_us;
   return since > -cooldown_us && since < cooldown_us;
 }
 
+void AlertCooldown::prefetch(std::string_view customer_id) const {
+  const std::uint64_t customer = hash_of(customer_id);
+  const Shard& shard = shards_[shard_of(customer)];
+  if (!shard.entries.empty()) __builtin_prefetch(&shard.entries[customer & shard.mask()]);
+}
+
 void AlertCooldown::forget_old() {
-  std::erase_if(newest_, [&](const auto& entry) { return entry.second < stream_time_us_ - 2 * kKeptUs; });
-  forget_at_ = std::max<std::size_t>(1 << 16, newest_.size() * 2);
+  const std::int64_t oldest_us = stream_time_us_ - 2 * kKeptUs;
+  size_ = 0;
+  for (Shard& shard : shards_) {
+    if (!shard.entries.empty()) rebuild(shard, shard.entries.size(), oldest_us);
+    size_ += shard.used;
+  }
+  forget_at_ = std::max<std::size_t>(1 << 16, size_ * 2);
 }
 
 }  // namespace vigil::commands

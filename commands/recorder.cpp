@@ -45,6 +45,7 @@ void Recorder::prefetch(const Command& command) const {
   if (submit == nullptr) return;
   state_->transactions().prefetch(eventlog::transaction_key(submit->transaction.id));
   state_->decision().prefetch(submit->transaction);
+  state_->cooldown().prefetch(submit->transaction.customer_id);
 }
 
 std::size_t Recorder::bytes_needed(const Command& command) const {

@@ -17,25 +17,32 @@ std::int64_t hour_of(eventlog::EventTime time) {
 
 void TransactionIndex::insert(std::uint64_t key, eventlog::Address address, eventlog::EventTime event_time) {
   index_.insert(key, address);
-  hours_[hour_of(event_time)].push_back({key, address});
+  const std::int64_t hour = hour_of(event_time);
+  if (newest_ == nullptr || newest_hour_ != hour) {
+    newest_ = &hours_[hour];
+    newest_hour_ = hour;
+  }
+  newest_->push_back({key, address});
 }
 
 void TransactionIndex::expire(eventlog::EventTime oldest) {
   for (int i = 0; i < kExpiredPerCall && !hours_.empty(); ++i) {
     auto first = hours_.begin();
     if (first->first >= hour_of(oldest)) return;
-    std::vector<Entry>& entries = first->second;
+    Hour& entries = first->second;
     if (!entries.empty()) {
       index_.erase(entries.back().key, entries.back().address);
       entries.pop_back();
     }
-    if (entries.empty()) hours_.erase(first);
+    if (!entries.empty()) continue;
+    if (newest_ == &entries) newest_ = nullptr;
+    hours_.erase(first);
   }
 }
 
 std::size_t TransactionIndex::bytes() const {
   std::size_t bytes = index_.bytes();
-  for (const auto& [hour, entries] : hours_) bytes += entries.capacity() * sizeof(Entry);
+  for (const auto& [hour, entries] : hours_) bytes += entries.size() * sizeof(Entry);
   return bytes;
 }
 

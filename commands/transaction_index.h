@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
-#include <vector>
 
 #include "commands/address_index.h"
 
@@ -13,6 +13,10 @@ namespace vigil::commands {
 // once, a few entries per call. What was forgotten is still found by its own age through the log's id index.
 class TransactionIndex {
  public:
+  TransactionIndex() = default;
+  TransactionIndex(const TransactionIndex&) = delete;
+  TransactionIndex& operator=(const TransactionIndex&) = delete;
+
   void insert(std::uint64_t key, eventlog::Address address, eventlog::EventTime event_time);
   template <class Visit>
   bool find(std::uint64_t key, Visit visit) const {
@@ -30,7 +34,11 @@ class TransactionIndex {
     eventlog::Address address;
   };
   AddressIndex index_;
-  std::map<std::int64_t, std::vector<Entry>> hours_;  // by event time in whole hours
+  using Hour = std::deque<Entry>;  // grows without moving what it holds
+  std::map<std::int64_t, Hour> hours_;  // by event time in whole hours
+  // Where the last id went, and most likely the next; null when that hour is forgotten.
+  Hour* newest_ = nullptr;
+  std::int64_t newest_hour_ = 0;
 };
 
 }  // namespace vigil::commands

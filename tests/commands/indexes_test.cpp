@@ -2,9 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <random>
 #include <set>
+#include <string>
 
 #include "commands/alert_cooldown.h"
 #include "commands/rates.h"
@@ -117,6 +119,62 @@ TEST(AlertCooldown, CoolsPerRuleAndCustomerInEventTime) {
   EXPECT_FALSE(cooling("velocity", "c2", 10));
   EXPECT_FALSE(cooling("other", "c1", 10));
   EXPECT_FALSE(cooldown.cooling("velocity", "c1", EventTime{10 * kHourUs}, 0));
+}
+
+// Few customers with many rules, so that neighbours collide; enough pairs that old ones are forgotten.
+TEST(AlertCooldown, BehavesLikeAMapOfRuleAndCustomerAndForgetsOnlyWhatIsOld) {
+  constexpr std::int64_t kWeekUs = 7 * 24 * kHourUs, kYearUs = 52 * kWeekUs, kCooldownUs = 3 * kWeekUs;
+  std::mt19937_64 random(5);
+  AlertCooldown cooldown;
+  std::map<std::pair<std::string, std::string>, std::int64_t> model;
+  std::int64_t now_us = 0;
+  const auto check = [&](const std::string& rule, const std::string& customer) {
+    const auto found = model.find({rule, customer});
+    const std::int64_t asked_us = now_us - static_cast<std::int64_t>(random() % (12 * kWeekUs));
+    const bool expected = found != model.end() && std::abs(asked_us - found->second) < kCooldownUs;
+    ASSERT_EQ(cooldown.cooling(rule, customer, EventTime{asked_us}, kCooldownUs), expected) << rule << ' ' << customer;
+  };
+  for (int i = 0; i < 150'000; ++i) {
+    now_us += kHourUs / 1000;
+    const std::string rule = "rule-" + std::to_string(random() % 31);
+    const std::string customer = "customer-" + std::to_string(random() % 5 == 0 ? random() % 20 : random() % 20'000);
+    eventlog::AlertRaised alert;
+    alert.rule_id = rule;
+    alert.customer_id = customer;
+    alert.event_time = EventTime{now_us - static_cast<std::int64_t>(random() % 1000) * kHourUs / 100};
+    cooldown.apply(alert);
+    auto& newest = model.try_emplace({rule, customer}, alert.event_time.value()).first->second;
+    newest = std::max(newest, alert.event_time.value());
+    check(rule, customer);
+    check("rule-" + std::to_string(random() % 40), "customer-" + std::to_string(random() % 25'000));
+  }
+  EXPECT_EQ(cooldown.size(), model.size());
+  now_us += 14 * kWeekUs;
+  const std::size_t before = model.size();
+  for (int i = 0; cooldown.size() >= before; ++i) {  // new pairs until the old ones are swept out
+    ASSERT_LT(i, 1'000'000) << "nothing is ever forgotten";
+    eventlog::AlertRaised alert;
+    const std::string customer = "late-" + std::to_string(i);
+    alert.rule_id = "rule-0";
+    alert.customer_id = customer;
+    alert.event_time = EventTime{now_us};
+    cooldown.apply(alert);
+  }
+  EXPECT_TRUE(cooldown.cooling("rule-0", "late-0", EventTime{now_us}, kYearUs));
+  for (const auto& [pair, time_us] : model) {
+    ASSERT_FALSE(cooldown.cooling(pair.first, pair.second, EventTime{now_us}, kYearUs)) << "not forgotten";
+  }
+}
+
+TEST(TransactionIndex, AnHourThatWasForgottenMayComeBack) {
+  TransactionIndex index;
+  index.insert(1ull << 50, Address{1}, EventTime{0});
+  for (int i = 0; i < 3; ++i) index.expire(EventTime{5 * kHourUs});
+  EXPECT_EQ(index.size(), 0u);
+  index.insert(2ull << 50, Address{2}, EventTime{1});
+  EXPECT_TRUE(index.find(2ull << 50, [](Address) { return true; }));
+  index.expire(EventTime{5 * kHourUs});
+  EXPECT_EQ(index.size(), 0u);
 }
 
 }  // namespace
