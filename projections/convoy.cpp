@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace vigil::projections {
 namespace {
@@ -17,6 +18,8 @@ constexpr auto kPace = 2ms;            // between small batches, so that single 
 constexpr auto kLookAround = 20ms;     // how long a call may go unnoticed while the log is silent
 constexpr auto kPatience = 4ms;        // for a model's lock, which a long query or a commit's beginning may hold
 constexpr int kYields = 50;            // before patience is counted: most holds are short
+constexpr std::uint64_t kLag = 16'384;    // events behind the log: the convoy does not keep up
+constexpr std::size_t kLaggingBatches = 16;  // in a row, before it is asked who is to blame
 constexpr Position kForever{std::numeric_limits<std::uint64_t>::max()};
 constexpr std::size_t kThreadNameMax = 15;
 
@@ -146,10 +149,38 @@ bool Convoy::round() {
     return batch.undecodable && concerns(member->hosted().projection().event_types(), batch.undecodable_type);
   });
   if (batch.undecodable) fold_->pass_undecodable();
+  dismiss_slow();
   at_ = fold_->at().value();
   const auto now = clock_();
   for (ConvoyMember* member : members_) member->folded(now);
   return batch.read == kBatch || batch.undecodable;
+}
+
+// Measuring begins with lagging, so that a convoy that keeps up reads no clock.
+void Convoy::dismiss_slow() {
+  const bool lagging = log_.durable().value() > fold_->at().value() + kLag;
+  if (!lagging || members_.size() < 2) {
+    if (std::exchange(lagging_batches_, 0) != 0) fold_->measure_no_more();
+    return;
+  }
+  if (fold_->spent().empty()) {
+    lagging_batches_ = 1;
+    return fold_->measure();
+  }
+  if (++lagging_batches_ <= kLaggingBatches) return;
+  const auto slow = slow_one(fold_->spent());
+  lagging_batches_ = 1;
+  fold_->measure();
+  if (slow) dismiss(*members_[*slow]);
+}
+
+std::optional<std::size_t> slow_one(const std::vector<std::chrono::nanoseconds>& spent) {
+  constexpr int kShare = 4;  // three quarters of all
+  std::chrono::nanoseconds all{0};
+  for (const auto time : spent) all += time;
+  const auto most = std::max_element(spent.begin(), spent.end());
+  if (most == spent.end() || all == 0ns || *most * kShare < all * (kShare - 1)) return std::nullopt;
+  return static_cast<std::size_t>(most - spent.begin());
 }
 
 template <class Wanted>

@@ -36,7 +36,8 @@ class ConvoyMember {
 
 // Models that stand at the same position, folded together: each event is read, checked and decoded once, by one
 // thread that wakes once. Who cannot keep up leaves, follows the log alone, and joins again when it has caught up;
-// so none holds up the others for longer than kPatience, or a batch of kSlowBatches while the convoy falls behind.
+// so none holds up the others for longer than its lock is patiently waited for, or than it takes to find that it is the
+// reason why the convoy falls behind.
 // join(), leave() and hurry() belong to the members' threads.
 class Convoy {
  public:
@@ -62,6 +63,7 @@ class Convoy {
   std::vector<std::unique_lock<std::shared_mutex>> lock_members();
   std::unique_lock<std::shared_mutex> lock_patiently(HostedModel& model);
   void dismiss(ConvoyMember& member);
+  void dismiss_slow();
   template <class Wanted>
   void dismiss_if(Wanted wanted);
   void rest(bool some);
@@ -70,10 +72,11 @@ class Convoy {
 
   const eventlog::LogSource& log_;
   Clock clock_;
-  std::mutex guard_;                  // held while folding; of the next three
+  std::mutex guard_;  // held while folding; of the next five
   std::condition_variable changed_;
   std::optional<Fold> fold_;
   std::vector<ConvoyMember*> members_;  // by rank
+  std::size_t lagging_batches_ = 0;     // in a row
   bool watching_ = false;               // the convoy's thread waits at the cursor, outside the guard
   std::atomic<std::size_t> calls_{0};   // join() and leave() under way: they go before the next batch
   std::atomic<std::uint64_t> at_;       // of fold_
@@ -83,6 +86,10 @@ class Convoy {
   std::condition_variable rest_over_;
   std::thread thread_;
 };
+
+// Which model takes so much of the time that the others would be rid of most of it without this one; none when the
+// time is spread.
+std::optional<std::size_t> slow_one(const std::vector<std::chrono::nanoseconds>& spent);
 
 // A thread of read models steps back before others and has a name that an operator sees.
 void begin_model_thread(const std::string& name);

@@ -38,9 +38,13 @@ Fold::Fold(const eventlog::LogSource& log, std::vector<HostedModel*> models)
 
 void Fold::insert(std::size_t place, HostedModel& model) {
   models_.insert(models_.begin() + static_cast<std::ptrdiff_t>(place), &model);
+  measure_no_more();
 }
 
-void Fold::remove(const HostedModel& model) { std::erase(models_, &model); }
+void Fold::remove(const HostedModel& model) {
+  std::erase(models_, &model);
+  measure_no_more();
+}
 
 void Fold::choose_types() {
   wanted_ = 0;
@@ -76,17 +80,27 @@ void Fold::read_ahead(std::size_t count, Position until, Batch& batch) {
   }
 }
 
-void Fold::apply(std::size_t decoded) {
+void Fold::apply_to(HostedModel& model, std::size_t decoded) {
   const std::span<const Event* const> events(ahead_.data(), decoded);
-  for (HostedModel* model : models_) {
-    if (model->parked()) continue;
-    const EventTypes types = model->projection().event_types();
-    for (const Event* event : events) model->projection().prefetch_entries(*event);
-    for (const Event* event : events) {
-      if ((types & bit(event->type)) != 0) model->apply(*event);
+  const EventTypes types = model.projection().event_types();
+  for (const Event* event : events) model.projection().prefetch_entries(*event);
+  for (const Event* event : events) {
+    if ((types & bit(event->type)) != 0) model.apply(*event);
+  }
+  model.pass_to(at_);
+  if (models_.size() > 1) model.release_view();  // never two stores' views in one hand
+}
+
+void Fold::apply(std::size_t decoded) {
+  for (std::size_t i = 0; i < models_.size(); ++i) {
+    if (models_[i]->parked()) continue;
+    if (spent_.empty()) {
+      apply_to(*models_[i], decoded);
+      continue;
     }
-    model->pass_to(at_);
-    if (models_.size() > 1) model->release_view();  // never two stores' views in one hand
+    const auto began = std::chrono::steady_clock::now();
+    apply_to(*models_[i], decoded);
+    spent_[i] += std::chrono::steady_clock::now() - began;
   }
 }
 
@@ -97,7 +111,7 @@ Fold::Batch Fold::apply_locked(std::size_t count, Position until) {
     read_ahead(count, until, batch);
     apply(batch.decoded);
   }
-  for (HostedModel* model : models_) model->release_view();
+  for (HostedModel* model : models_) model->end_batch();
   return batch;
 }
 

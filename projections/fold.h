@@ -1,6 +1,7 @@
 // Reading the log once for any number of models.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -42,6 +43,11 @@ class Fold {
   void insert(std::size_t place, HostedModel& model);
   void remove(const HostedModel& model);
 
+  // From now on: the time each model takes, in spent(), by model in their order.
+  void measure() { spent_.assign(models_.size(), std::chrono::nanoseconds(0)); }
+  void measure_no_more() { spent_.clear(); }
+  const std::vector<std::chrono::nanoseconds>& spent() const { return spent_; }
+
   // Position of the event read last.
   Position at() const { return at_; }
   eventlog::Cursor& cursor() { return *cursor_; }
@@ -51,12 +57,14 @@ class Fold {
   void choose_types();
   void read_ahead(std::size_t count, Position until, Batch& batch);
   void apply(std::size_t decoded);
+  void apply_to(HostedModel& model, std::size_t decoded);
 
   std::vector<HostedModel*> models_;
   std::vector<EventReader> readers_;
   std::vector<const Event*> ahead_;  // by reader
   EventTypes wanted_ = 0;
   bool labelled_wanted_ = false;
+  std::vector<std::chrono::nanoseconds> spent_;  // empty when not measuring
   std::unique_ptr<eventlog::Cursor> cursor_;
   Position at_;
 };

@@ -156,26 +156,34 @@ void HostedModel::pass_to(Position position) {
   if (position > applied()) applied_.store(position.value(), std::memory_order_release);
 }
 
-void HostedModel::park(const Error& reason) {
-  if (parked()) return;
-  const Position at = next(applied());
-  if (!projection_->loader().failure()) (void)flush();  // what stands before the event is sound
-  if (parked()) return;
-  {
-    const std::scoped_lock held(status_guard_);
-    reason_ = "parked before position " + std::to_string(at.value()) + ": " + reason.text;
-  }
+void HostedModel::park_locked(const Error& reason, Position before) {
+  const std::scoped_lock held(status_guard_);
+  reason_ = "parked before position " + std::to_string(before.value()) + ": " + reason.text;
   state_ = ModelState::parked;
-  const auto held = lock();
   projection_->loader().release();
   projection_->loader().forget_failure();
   projection_->drop();
   applied_ = checkpoint_.load();
 }
 
+void HostedModel::park(const Error& reason) {
+  if (parked()) return;
+  const Position at = next(applied());
+  if (!projection_->loader().failure()) (void)flush();  // what stands before the event is sound
+  if (parked()) return;
+  const auto held = lock();
+  park_locked(reason, at);
+  projection_->committed();
+}
+
+void HostedModel::end_batch() {
+  release_view();
+  const std::optional<Error> failure = projection_->loader().failure();
+  if (failure && !parked()) park_locked(*failure, next(applied()));
+}
+
 void HostedModel::after_batch() {
   if (parked()) return;
-  if (const auto& failure = projection_->loader().failure()) return park(*failure);
   if (projection_->bytes() > options_.overlay_bytes_max && !flush()) return;
   if (projection_->bytes() > options_.overlay_bytes_max) {
     const auto held = lock();
@@ -187,7 +195,7 @@ void HostedModel::after_batch() {
 }
 
 bool HostedModel::wants_care() const {
-  return projection_->loader().failure() || projection_->bytes() > options_.overlay_bytes_max ||
+  return parked() || projection_->bytes() > options_.overlay_bytes_max ||
          (state_ == ModelState::rebuilding && applied_ >= rebuild_until_);
 }
 
@@ -203,25 +211,25 @@ Expected<void> HostedModel::commit() {
     upto = applied();
   }
   projection_->order();
-  auto written = store_->write(upto, [&](WriteTransaction& out) { projection_->write(out); });
-  if (!written) return written;
-  {
-    const auto held = lock();
-    projection_->committed();
+  const auto written = store_->write(upto, [&](WriteTransaction& out) { projection_->write(out); });
+  auto meta = written ? store_->meta() : std::unexpected(written.error());
+  const auto held = lock();
+  if (!meta) {
+    // What was taken is lost: nothing of this model may be committed any more.
+    projection_->loader().fail(meta.error());
+    return std::unexpected(meta.error());
   }
-  auto meta = store_->meta();
-  if (!meta) return std::unexpected(meta.error());
-  const std::scoped_lock held(status_guard_);
+  projection_->committed();
+  const std::scoped_lock status_held(status_guard_);
   meta_ = *meta;
   checkpoint_ = meta_.checkpoint.value();
+  if (parked()) applied_ = checkpoint_.load();  // parked meanwhile: what was on its way was sound
   return {};
 }
 
 Expected<void> HostedModel::flush() {
   auto committed = commit();
-  if (committed) return {};
-  projection_->loader().fail(committed.error());  // so that park() does not try to commit
-  park(committed.error());
+  if (!committed) park(committed.error());
   return committed;
 }
 

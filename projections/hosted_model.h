@@ -50,12 +50,14 @@ class HostedModel {
   const Projection& projection() const { return *projection_; }
   std::unique_lock<std::shared_mutex> lock() { return std::unique_lock(guard_); }
   std::unique_lock<std::shared_mutex> try_lock() { return std::unique_lock(guard_, std::try_to_lock); }
-  // Ends a batch, inside lock(): the view of the store goes, so that no batch begins with one in hand and locks
+  // Between models, inside lock(): the view of the store goes, so that no batch begins with one in hand and locks
   // are always taken in the same order, the model's before the store's.
   void release_view() { projection_->loader().release(); }
+  // Ends a batch, inside lock(): no view, and parked when a look-up failed, before anyone sees what came of it.
+  void end_batch();
   // The event after applied() cannot be applied: the model stays where it is.
   void park(const Error& reason);
-  // After a batch, outside lock(): parks when a look-up failed, commits when the overlay is full, ends a rebuild.
+  // After a batch, outside lock(): commits when the overlay is full, ends a rebuild.
   void after_batch();
   // Inside lock(): whether after_batch() would have anything to do.
   bool wants_care() const;
@@ -91,6 +93,7 @@ class HostedModel {
   Expected<void> open_current(const eventlog::LogSource& log);
   Expected<void> open_new(const eventlog::LogSource& log);
   Expected<void> adopt(std::unique_ptr<Store> store, std::uint64_t generation);
+  void park_locked(const Error& reason, Position before);
 
   std::string name_;
   Generations generations_;

@@ -44,7 +44,7 @@ class Projection {
   void order();                             // of the image; before write()
   void write(WriteTransaction& out) const;  // the image; repeatable
   void committed();                         // the image is in the store
-  // Drops the overlay. With `changes()` in it, what was folded since the last commit is lost.
+  // Drops the overlay. With `changes()` in it, what was folded since the last commit is lost. The image stays.
   virtual void drop();
   std::uint64_t bytes() const;
   std::uint64_t changes() const;

@@ -27,8 +27,8 @@ void KeyArena::clear() {
   used_ = kBlockBytes;
 }
 
-char* ChangeImage::room(std::size_t bytes_max) {
-  const std::size_t wanted = sizeof(Head) + bytes_max;
+char* ChangeImage::room(std::string_view key, std::size_t bytes_max) {
+  const std::size_t wanted = sizeof(Head) + key.size() + bytes_max;
   while (block_ < blocks_.size() && used_ + wanted > blocks_[block_].bytes) {
     ++block_;
     used_ = 0;
@@ -37,22 +37,26 @@ char* ChangeImage::room(std::size_t bytes_max) {
     const std::size_t bytes = std::max(kBlockBytes, wanted);
     blocks_.push_back({std::make_unique_for_overwrite<char[]>(bytes), bytes});
   }
-  return blocks_[block_].memory.get() + used_ + sizeof(Head);
+  char* begin = blocks_[block_].memory.get() + used_;
+  head_ = new (begin) Head{static_cast<std::uint32_t>(key.size()), 0};
+  if (!key.empty()) std::memcpy(begin + sizeof(Head), key.data(), key.size());
+  return begin + sizeof(Head) + key.size();
 }
 
-void ChangeImage::add(std::string_view key, std::size_t bytes) {
-  const Head* head = new (blocks_[block_].memory.get() + used_) Head{key, bytes};
-  used_ += (sizeof(Head) + bytes + alignof(Head) - 1) & ~(alignof(Head) - 1);
+void ChangeImage::add(std::size_t bytes) {
+  head_->value_bytes = static_cast<std::uint32_t>(bytes);
+  const std::string_view key = head_->key();
+  used_ += (sizeof(Head) + key.size() + bytes + alignof(Head) - 1) & ~(alignof(Head) - 1);
   std::array<std::uint64_t, 2> first{};
   if (!key.empty()) std::memcpy(first.data(), key.data(), std::min(key.size(), sizeof first));
-  order_.push_back({__builtin_bswap64(first[0]), __builtin_bswap64(first[1]), head});
+  order_.push_back({__builtin_bswap64(first[0]), __builtin_bswap64(first[1]), head_});
 }
 
 void ChangeImage::sort() {
   std::sort(order_.begin(), order_.end(), [](const Place& a, const Place& b) {
     if (a.high != b.high) return a.high < b.high;
     if (a.low != b.low) return a.low < b.low;
-    return a.head->key < b.head->key;
+    return a.head->key() < b.head->key();
   });
 }
 

@@ -119,7 +119,7 @@ class Table final : public TableBase {
     image_.clear();
   }
   void clear() override {
-    committed();
+    taken_.clear();
     changes_.clear();
     chunks_.clear();
     used_ = kChunkEntries;
@@ -204,8 +204,7 @@ void Table<V>::take_changes() {
     if (i + kAhead < taken_.size()) bring(taken_[i + kAhead], sizeof(Entry));
     Entry& entry = *taken_[i];
     entry.changed = false;
-    char* room = image_.room(V::kStoredBytesMax);
-    image_.add(entry.key, entry.value.store(room));
+    image_.add(entry.value.store(image_.room(entry.key, V::kStoredBytesMax)));
   }
 }
 

@@ -38,7 +38,7 @@ class TableBase {
   virtual void order() = 0;                              // the image by key
   virtual void write(WriteTransaction& out) const = 0;   // the image; repeatable
   virtual void committed() = 0;                          // the image is in the store: drops it
-  virtual void clear() = 0;                              // drops everything, changes too
+  virtual void clear() = 0;                              // drops everything, changes too, but not the image
   virtual std::uint64_t bytes() const = 0;               // memory held
   virtual std::uint64_t changes() const = 0;
 };
@@ -56,29 +56,28 @@ class KeyArena {
   std::size_t used_ = kBlockBytes;
 };
 
-// Changed values as they were at one position, to be written while folding goes on. Sorting by the first 16 key
+// Changed entries as they were at one position, complete in themselves, to be written while folding goes on. Sorting by the first 16 key
 // bytes held in the index touches far less memory than comparing keys.
 class ChangeImage {
  public:
-  // Room for a value of at most `bytes_max` bytes, until the next room().
-  char* room(std::size_t bytes_max);
-  // The value in the room is `bytes` long; `key` outlives the image.
-  void add(std::string_view key, std::size_t bytes);
+  // Room for the value of `key`, at most `bytes_max` bytes, until the next room().
+  char* room(std::string_view key, std::size_t bytes_max);
+  // The value in the room has come to be `bytes` long.
+  void add(std::size_t bytes);
   void reserve(std::size_t values) { order_.reserve(values); }
   void sort();  // by key
   template <class Visit>  // visit(key, value)
   void for_each(Visit visit) const {
-    for (const Place& place : order_) {
-      const char* value = reinterpret_cast<const char*>(place.head + 1);
-      visit(place.head->key, std::string_view(value, place.head->bytes));
-    }
+    for (const Place& place : order_) visit(place.head->key(), place.head->value());
   }
   void clear();  // keeps some memory for the next
 
  private:
-  struct Head {  // the value follows
-    std::string_view key;
-    std::size_t bytes;
+  struct Head {  // key and value follow
+    std::uint32_t key_bytes, value_bytes;
+    const char* begin() const { return reinterpret_cast<const char*>(this + 1); }
+    std::string_view key() const { return {begin(), key_bytes}; }
+    std::string_view value() const { return {begin() + key_bytes, value_bytes}; }
   };
   struct Place {
     std::uint64_t high, low;  // the key's first bytes
@@ -93,6 +92,7 @@ class ChangeImage {
   std::vector<Block> blocks_;
   std::size_t block_ = 0;  // the one being filled
   std::size_t used_ = 0;   // of it
+  Head* head_ = nullptr;   // of the room
   std::vector<Place> order_;
 };
 

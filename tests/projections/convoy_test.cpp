@@ -218,6 +218,14 @@ TEST(CommitSlots, EachModelHasAMomentOfItsOwnWithinTheAge) {
   EXPECT_EQ((CommitSlots{origin, 0s, 0ms}.after(origin + 3s)), origin + 3s);
 }
 
+TEST(SlowOne, IsTheModelThatTakesThreeQuartersOfTheTime) {
+  EXPECT_FALSE(slow_one({}));
+  EXPECT_FALSE(slow_one({0ns, 0ns}));
+  EXPECT_FALSE(slow_one({500ns, 300ns, 200ns}));
+  EXPECT_FALSE(slow_one({740ns, 160ns, 100ns}));
+  EXPECT_EQ(slow_one({100ns, 750ns, 150ns}), 1u);
+}
+
 struct Number {
   static constexpr std::size_t kStoredBytesMax = 8;
   std::uint64_t number = 0;
@@ -273,8 +281,8 @@ TEST(TableImage, ValuesOfAnySizeAreWrittenInOrderOfTheirKeys) {
   for (int round = 0; round < 2; ++round) {
     for (const std::string& key : keys) {
       const std::size_t bytes = key == "m" ? 300 << 10 : key.size();
-      std::memset(image.room(400 << 10), 'v', bytes);
-      image.add(key, bytes);
+      std::memset(image.room(key, 400 << 10), 'v', bytes);
+      image.add(bytes);
     }
     image.sort();
     std::vector<std::string> seen;
