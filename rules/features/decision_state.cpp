@@ -38,8 +38,11 @@ class PrefetchQueue {
  public:
   static constexpr std::size_t kStep = 4;  // announcements between two steps of one transaction
 
-  void announce(const std::array<std::unique_ptr<EntityStore>, kEntityKinds>& stores, const EntityIds& ids) {
+  using Stores = std::array<std::unique_ptr<EntityStore>, kEntityKinds>;
+
+  void announce(const Stores& stores, const EntityIds& ids, std::int64_t time_us) {
     Announced& now = queue_[next_ % kLength];
+    now.time_us = time_us;
     for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
       now.named[kind] = !ids[kind].empty();
       now.numbers[kind].reset();
@@ -47,15 +50,11 @@ class PrefetchQueue {
       now.hashes[kind] = NameTable::hash(ids[kind]);
       stores[kind]->prefetch_slot(now.hashes[kind]);
     }
-    Announced& second = queue_[(next_ - kStep) % kLength];
-    Announced& third = queue_[(next_ - 2 * kStep) % kLength];
-    Announced& fourth = queue_[(next_ - 3 * kStep) % kLength];
-    for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
-      if (second.named[kind]) second.numbers[kind] = stores[kind]->prefetch_record(second.hashes[kind]);
-      if (third.numbers[kind]) stores[kind]->prefetch_directory(*third.numbers[kind]);
-      if (fourth.numbers[kind]) stores[kind]->prefetch_entries(*fourth.numbers[kind]);
-    }
-    ++next_;
+    step(stores);
+  }
+  void announce_nothing(const Stores& stores) {
+    queue_[next_ % kLength] = {};
+    step(stores);
   }
 
  private:
@@ -64,7 +63,20 @@ class PrefetchQueue {
     std::array<bool, kEntityKinds> named{};
     std::array<std::uint64_t, kEntityKinds> hashes{};
     std::array<std::optional<std::uint32_t>, kEntityKinds> numbers;
+    std::int64_t time_us = 0;
   };
+
+  void step(const Stores& stores) {
+    Announced& second = queue_[(next_ - kStep) % kLength];
+    Announced& third = queue_[(next_ - 2 * kStep) % kLength];
+    Announced& fourth = queue_[(next_ - 3 * kStep) % kLength];
+    for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
+      if (second.named[kind]) second.numbers[kind] = stores[kind]->prefetch_record(second.hashes[kind]);
+      if (third.numbers[kind]) stores[kind]->prefetch_directory(*third.numbers[kind]);
+      if (fourth.numbers[kind]) stores[kind]->prefetch_entries(*fourth.numbers[kind], fourth.time_us);
+    }
+    ++next_;
+  }
 
   std::array<Announced, kLength> queue_{};
   std::size_t next_ = kLength;
@@ -112,8 +124,8 @@ struct DecisionState::Impl final : ColumnTexts {
   void evaluate_filters(std::span<const Value> fields) {
     for (std::size_t i = 0; i < plan.filters.size(); ++i) passed[i] = plan.filters[i].holds(fields, lists);
   }
-  // Whether observe() has just evaluated the filters for this very transaction: the same bytes, not a copy.
-  bool filters_stand_for(const eventlog::TransactionDecided& event) const {
+  // Whether observe() has just looked at this very transaction: the same bytes, not a copy.
+  bool observed_just_now(const eventlog::TransactionDecided& event) const {
     const eventlog::Transaction& transaction = event.transaction;
     return !passed_id.empty() && passed_id.data() == transaction.id.data() &&
            passed_id.size() == transaction.id.size() &&
@@ -135,7 +147,7 @@ struct DecisionState::Impl final : ColumnTexts {
   void advance(std::int64_t time_us);
   std::uint32_t link(std::size_t kind, std::string_view id, eventlog::Address address) {
     const std::uint32_t number = stores[kind]->number_of(id);
-    stores[kind]->record(number).chain.push(address);
+    stores[kind]->push_link(number, address);
     return number;
   }
 
@@ -150,6 +162,8 @@ struct DecisionState::Impl final : ColumnTexts {
   // The id of the transaction `passed` speaks of, when observe() filled it and nothing was applied since.
   std::string_view passed_id;
   std::int64_t passed_time_us = 0, passed_amount_minor = 0;
+  // The words of that transaction as observe() found them.
+  std::uint32_t passed_category = 0, passed_channel = 0;
   std::vector<Value> slots;
 };
 
@@ -165,8 +179,8 @@ void DecisionState::Impl::observe(const eventlog::Transaction& transaction, std:
   observed.amount_minor = amount_base_minor;
   observed.place = transaction.place;
   fill_codes(transaction, observed.columns);
-  observed.columns[index_of(Column::category)] = find_word(transaction.category);
-  observed.columns[index_of(Column::channel)] = find_word(transaction.channel);
+  passed_category = observed.columns[index_of(Column::category)] = find_word(transaction.category);
+  passed_channel = observed.columns[index_of(Column::channel)] = find_word(transaction.channel);
   const EntityIds ids = ids_of(transaction);
   for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
     if (ids[kind].empty()) continue;
@@ -195,9 +209,12 @@ void DecisionState::Impl::apply(const eventlog::TransactionDecided& event, event
   eventlog::invariant(
       event.amount_base_minor >= 0 && event.amount_base_minor <= eventlog::kAmountBaseMinorMax,
       "an accepted amount fits a window entry");
-  if (!plan.filters.empty() && !filters_stand_for(event)) {
-    fill_transaction_fields(transaction, event.amount_base_minor, slots);
-    evaluate_filters(slots);
+  if (!observed_just_now(event)) {
+    passed_category = passed_channel = kNeverSeen;
+    if (!plan.filters.empty()) {
+      fill_transaction_fields(transaction, event.amount_base_minor, slots);
+      evaluate_filters(slots);
+    }
   }
   passed_id = {};
   advance(transaction.event_time.value());
@@ -205,8 +222,10 @@ void DecisionState::Impl::apply(const eventlog::TransactionDecided& event, event
   entry.time_us = transaction.event_time.value();
   entry.amount_minor = event.amount_base_minor;
   fill_codes(transaction, entry.columns);
-  entry.columns[index_of(Column::category)] = learn_word(transaction.category);
-  entry.columns[index_of(Column::channel)] = learn_word(transaction.channel);
+  entry.columns[index_of(Column::category)] =
+      passed_category != kNeverSeen ? passed_category : learn_word(transaction.category);
+  entry.columns[index_of(Column::channel)] =
+      passed_channel != kNeverSeen ? passed_channel : learn_word(transaction.channel);
   const EntityIds ids = ids_of(transaction);
   for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
     if (!ids[kind].empty()) entry.columns[kind] = link(kind, ids[kind], address) + 1;
@@ -224,7 +243,7 @@ void DecisionState::Impl::apply(const eventlog::TransactionDecided& event, event
       }
     }
     record.lifetime.apply(event);
-    for (std::size_t i = 0; i < kColumns; ++i) store.make_fit(static_cast<Column>(i), entry.columns[i]);
+    store.make_fit(entry.columns);
     entry.flags = static_cast<std::uint16_t>(flags_of(kind) | declined | (hash & kind_plan.layout.hash_mask));
     store.windows().insert(record, entry);
   }
@@ -257,8 +276,10 @@ DecisionState::~DecisionState() = default;
 DecisionState::DecisionState(DecisionState&&) noexcept = default;
 
 void DecisionState::prefetch(const eventlog::Transaction& transaction) const {
-  impl_->prefetched.announce(impl_->stores, Impl::ids_of(transaction));
+  impl_->prefetched.announce(impl_->stores, Impl::ids_of(transaction), transaction.event_time.value());
 }
+
+void DecisionState::prefetch_nothing() const { impl_->prefetched.announce_nothing(impl_->stores); }
 
 void DecisionState::observe(const eventlog::Transaction& transaction, std::int64_t amount_base_minor,
                             std::span<const Value> fields, std::span<Value> values) {

@@ -34,6 +34,8 @@ class DecisionState {
 
   // Brings the entities of a transaction that will be observed soon towards the cache. No visible effect.
   void prefetch(const eventlog::Transaction& transaction) const;
+  // Stands for the next transaction when none follows: those announced before take their next step.
+  void prefetch_nothing() const;
 
   // The values of all features for `transaction` as of now, in catalogue order. `fields` are the
   // transaction's slots (fill_transaction_fields). Text values stay valid until the next apply().

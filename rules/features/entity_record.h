@@ -15,6 +15,7 @@
 namespace vigil::rules {
 
 inline constexpr std::int64_t kBeforeAllUs = std::numeric_limits<std::int64_t>::min();
+inline constexpr std::int64_t kAfterAllUs = std::numeric_limits<std::int64_t>::max();
 
 // The header of a record; KindPlan::record_bytes in all. Keeps its place for the state's life.
 struct alignas(16) EntityRecord {

@@ -91,10 +91,7 @@ std::uint32_t EntityStore::number_of(std::string_view id) {
   return number;
 }
 
-void EntityStore::make_fit(Column column, std::uint32_t number) {
-  const EntryLayout& layout = windows_.plan().layout;
-  const std::uint8_t width = layout.width[static_cast<std::size_t>(column)];
-  if (width == 0 || std::uint64_t{number} >> (8 * width) == 0) return;
+void EntityStore::widen(Column column) {
   windows_.change_layout(windows_.widened(column), [this](auto&& change) {
     for (std::uint32_t i = 0; i < names_.size(); ++i) change(*place(i));
   });
@@ -115,14 +112,12 @@ void EntityStore::prefetch_directory(std::uint32_t number) const {
   windows_.prefetch_directory(*place(number), [](const void* address) { prefetch_line(address); });
 }
 
-void EntityStore::prefetch_entries(std::uint32_t number) const {
-  windows_.prefetch_entries(*place(number), [](const void* address) { prefetch_line(address); });
+void EntityStore::prefetch_entries(std::uint32_t number, std::int64_t time_us) const {
+  windows_.prefetch_entries(*place(number), time_us, [](const void* address) { prefetch_line(address); });
 }
 
 std::uint64_t EntityStore::entity_bytes() const {
-  std::uint64_t total = names_.bytes() + slabs_.size() * kRecordsPerSlab * record_bytes_;
-  for (std::uint32_t i = 0; i < names_.size(); ++i) total += place(i)->chain.heap_bytes();
-  return total;
+  return names_.bytes() + slabs_.size() * kRecordsPerSlab * record_bytes_ + chain_bytes_;
 }
 
 std::uint64_t EntityStore::digest() const {

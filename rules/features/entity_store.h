@@ -34,6 +34,13 @@ class EntityStore {
   std::uint32_t number_of(std::string_view id);
 
   EntityRecord& record(std::uint32_t number) { return *place(number); }
+  // The entity's newest event stands at `address`.
+  void push_link(std::uint32_t number, eventlog::Address address) {
+    eventlog::HistoryChain& chain = place(number)->chain;
+    chain_bytes_ -= chain.heap_bytes();
+    chain.push(address);
+    chain_bytes_ += chain.heap_bytes();
+  }
   // What an entity that was never seen looks like. Never to be changed.
   EntityRecord& blank() { return *reinterpret_cast<EntityRecord*>(blank_.get()); }
   std::string_view id(std::uint32_t number) const { return names_.text(number); }
@@ -41,20 +48,28 @@ class EntityStore {
   EntityWindows& windows() { return windows_; }
   const EntityWindows& windows() const { return windows_; }
 
-  // Widens `column` when `number` does not fit it.
-  void make_fit(Column column, std::uint32_t number);
+  // Widens the kept columns that one of these numbers does not fit.
+  void make_fit(const ColumnNumbers& numbers) {
+    const EntryLayout& layout = windows_.plan().layout;
+    for (std::uint8_t i = 0; i < layout.kept_columns; ++i) {
+      const std::uint8_t column = layout.kept[i];
+      if (std::uint64_t{numbers[column]} >> (8 * layout.width[column]) != 0) widen(static_cast<Column>(column));
+    }
+  }
 
   // The steps of bringing an entity towards the cache; each wants that the one before has arrived.
   void prefetch_slot(std::uint64_t hash) const;
   std::optional<std::uint32_t> prefetch_record(std::uint64_t hash) const;
   void prefetch_directory(std::uint32_t number) const;
-  void prefetch_entries(std::uint32_t number) const;
+  void prefetch_entries(std::uint32_t number, std::int64_t time_us) const;
 
   std::uint64_t entity_bytes() const;
   // Of all entities and their retained entries; the order of entities does not matter.
   std::uint64_t digest() const;
 
  private:
+  void widen(Column column);
+
   static constexpr std::size_t kRecordsPerSlab = 512;
   struct FreeAligned {
     void operator()(std::byte* slab) const { ::operator delete(slab, std::align_val_t{64}); }
@@ -73,6 +88,7 @@ class EntityStore {
   mutable std::uint32_t recent_ = 0;  // the entity found last
   std::vector<Slab> slabs_;
   Slab blank_;
+  std::uint64_t chain_bytes_ = 0;  // of the links kept outside of the records
 };
 
 }  // namespace vigil::rules

@@ -27,8 +27,9 @@ void EntityWindows::set_stream_time(std::int64_t newest_us) {
 
 void EntityWindows::count(EntityRecord& record, const WindowPlan& window, const std::byte* entry,
                           std::int32_t sign) {
+  if (window.only_length) return;
   const std::uint16_t flags = EntryLayout::flags(entry);
-  for (const Accumulator& sums : window.accumulators) {
+  for (const Accumulator& sums : window.summed) {
     if ((flags & sums.mask) != sums.mask) continue;
     if (sums.count != 0) bump<std::uint32_t>(record, sums.count, sign);
     if (sums.frauds != 0 && (flags & kFraudFlag) != 0) bump<std::uint32_t>(record, sums.frauds, sign);
@@ -88,7 +89,11 @@ void EntityWindows::slide(EntityRecord& record, std::int64_t time_us) {
     forget_expired(record);
   }
   const bool backwards = time_us < record.windows_at_us;
-  for (const WindowPlan& window : plan_.windows) slide_window(record, window, backwards, time_us);
+  for (const WindowPlan& window : plan_.windows) {
+    const bool stands = !backwards && time_us < bounds(record, window).next_us &&
+                        minus_or_least(time_us, window.delay_us + window.window_us) >= horizon_us_;
+    if (!stands) slide_window(record, window, backwards, time_us);
+  }
   record.windows_at_us = time_us;
 }
 
@@ -111,12 +116,19 @@ void EntityWindows::slide_window(EntityRecord& record, const WindowPlan& window,
       count(record, window, entry, -1);
     }
   }
+  std::int64_t next_us = kAfterAllUs;
   for (bool more = true; more && at.hi != ring.end;) {
     const EntryRun run = rings_->run(ring, at.hi);
     for (std::uint32_t i = 0; more && i < run.count; ++i) {
       const std::byte* entry = run.first + std::size_t{i} * stride;
-      more = rings_->time_us(entry) <= upper;
-      if (more) count(record, window, entry, 1), ++at.hi;
+      const std::int64_t entry_us = rings_->time_us(entry);
+      more = entry_us <= upper;
+      if (more) {
+        count(record, window, entry, 1);
+        ++at.hi;
+      } else {
+        next_us = plus_or_most(entry_us, window.delay_us);
+      }
     }
   }
   for (bool more = true; more && at.lo != at.hi;) {
@@ -124,10 +136,17 @@ void EntityWindows::slide_window(EntityRecord& record, const WindowPlan& window,
     const std::uint32_t inside = std::min(run.count, at.hi - at.lo);
     for (std::uint32_t i = 0; more && i < inside; ++i) {
       const std::byte* entry = run.first + std::size_t{i} * stride;
-      more = rings_->time_us(entry) <= lower;
-      if (more) count(record, window, entry, -1), ++at.lo;
+      const std::int64_t entry_us = rings_->time_us(entry);
+      more = entry_us <= lower;
+      if (more) {
+        count(record, window, entry, -1);
+        ++at.lo;
+      } else {
+        next_us = std::min(next_us, plus_or_most(entry_us, window.delay_us + window.window_us));
+      }
     }
   }
+  at.next_us = next_us;
 }
 
 void EntityWindows::insert(EntityRecord& record, const Entry& entry) {
@@ -148,6 +167,9 @@ void EntityWindows::insert(EntityRecord& record, const Entry& entry) {
     } else if (entry.time_us <= upper) {
       ++at.hi;
       count(record, window, kept, 1);
+      at.next_us = std::min(at.next_us, plus_or_most(entry.time_us, window.delay_us + window.window_us));
+    } else {
+      at.next_us = std::min(at.next_us, plus_or_most(entry.time_us, window.delay_us));
     }
   }
 }

@@ -60,25 +60,27 @@ class EntityWindows {
     plan_.layout = layout;
   }
 
-  // Calls `touch` with the addresses that slide() and insert() will read; the entries need the directory.
+  // Calls `touch` with the addresses that slide() to `time_us` and insert() will read; the entries need the
+  // directory.
   template <class Touch>
   void prefetch_directory(const EntityRecord& record, Touch touch) const {
     touch(record.chain.roots().data());
     if (!record.ring.empty()) touch(rings_->directory_address(record.ring));
   }
   template <class Touch>
-  void prefetch_entries(const EntityRecord& record, Touch touch) const {
+  void prefetch_entries(const EntityRecord& record, std::int64_t time_us, Touch touch) const {
     const EntryRing& ring = record.ring;
     if (ring.empty()) return;
     // The newest chunks: where entries are added, and where seen_before looks first.
-    for (std::uint32_t back = 1; back <= ring.size() && back <= 3 * RingStore::kChunk;
-         back += RingStore::kChunk) {
+    const std::uint32_t newest = plan_.looks_back ? 3 * RingStore::kChunk : 1;
+    for (std::uint32_t back = 1; back <= ring.size() && back <= newest; back += RingStore::kChunk) {
       touch(rings_->at(ring, ring.end - back));
     }
     for (const WindowPlan& window : plan_.windows) {
       const auto at = record.get<WindowBounds>(window.bounds);
+      if (time_us < at.next_us) continue;
       if (at.lo != ring.end) touch(rings_->at(ring, at.lo));
-      if (at.hi != ring.end) touch(rings_->at(ring, at.hi));
+      if (at.hi != ring.end && at.hi != at.lo) touch(rings_->at(ring, at.hi));
     }
   }
 
@@ -107,6 +109,12 @@ class EntityWindows {
   std::int64_t horizon_us_ = kBeforeAllUs;
   std::uint64_t counted_bytes_ = 0;
 };
+
+// a + b, or the largest number when that is not one.
+inline std::int64_t plus_or_most(std::int64_t a, std::int64_t b) {
+  std::int64_t sum = 0;
+  return __builtin_add_overflow(a, b, &sum) ? kAfterAllUs : sum;
+}
 
 // a − b, or the smallest number when that is not one.
 inline std::int64_t minus_or_least(std::int64_t a, std::int64_t b) {

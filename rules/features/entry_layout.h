@@ -51,14 +51,18 @@ struct EntryLayout {
   std::uint32_t stride = 8;
   bool has_amount = false;
   std::array<std::uint8_t, kColumns> at{};     // offset of each column
-  std::array<std::uint8_t, kColumns> width{};  // bytes of each column, 0: not kept
+  std::array<std::uint8_t, kColumns> width{};  // bytes of each column, 0: not kept; 2 to 4
+  std::array<std::uint8_t, kColumns> kept{};   // the columns that are kept
+  std::uint8_t kept_columns = 0;
   std::uint16_t hash_mask = 0;                 // the flag bits that hold a hash of the transaction id
 
   void arrange() {
     stride = has_amount ? kAmountAt + kAmountBytes : kAmountAt;
-    for (std::size_t i = 0; i < kColumns; ++i) {
+    kept_columns = 0;
+    for (std::uint8_t i = 0; i < kColumns; ++i) {
       at[i] = static_cast<std::uint8_t>(stride);
       stride += width[i];
+      if (width[i] != 0) kept[kept_columns++] = i;
     }
   }
   bool has(Column column) const { return width[static_cast<std::size_t>(column)] != 0; }
@@ -83,8 +87,13 @@ struct EntryLayout {
     const std::uint64_t first = static_cast<std::uint64_t>(entry.time_us) << 16 | entry.flags;
     std::memcpy(to, &first, sizeof(first));
     if (has_amount) std::memcpy(to + kAmountAt, &entry.amount_minor, kAmountBytes);
-    for (std::size_t i = 0; i < kColumns; ++i) {
-      if (width[i] != 0) std::memcpy(to + at[i], &entry.columns[i], width[i]);
+    for (std::uint8_t i = 0; i < kept_columns; ++i) {
+      const std::uint8_t column = kept[i];
+      const std::uint32_t number = entry.columns[column];
+      std::byte* place = to + at[column];
+      std::memcpy(place, &number, 2);
+      if (width[column] == 3) place[2] = static_cast<std::byte>(number >> 16);
+      if (width[column] == 4) std::memcpy(place, &number, 4);
     }
   }
   void read(const std::byte* from, std::int64_t time_us, Entry& entry) const {

@@ -54,6 +54,19 @@ EntryRun RingStore::run(const EntryRing& ring, EntryIndex index) const {
           std::min(left, kChunk - offset % kChunk)};
 }
 
+EntryRun RingStore::run_before(const EntryRing& ring, EntryIndex index) const {
+  const std::uint32_t left = index - ring.begin;
+  if (ring.large != 0) {
+    const LargeChunk& chunk = large_chunk(ring, index - 1);
+    const std::uint32_t count = std::min(left, index - chunk.start);
+    return {slot(chunk.handle, index - chunk.start - count), count};
+  }
+  const std::uint32_t offset = index - ring.base;
+  if (ring.capacity == 0) return {slot(ring.where, offset - left), left};
+  const std::uint32_t count = std::min(left, (offset - 1) % kChunk + 1);
+  return {slot(directory(ring)[ring.first + (offset - 1) / kChunk], (offset - count) % kChunk), count};
+}
+
 EntryIndex RingStore::after(const EntryRing& ring, std::int64_t time) const {
   if (ring.empty() || time_us(at(ring, ring.end - 1)) <= time) return ring.end;
   EntryIndex low = ring.begin;

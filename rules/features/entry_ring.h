@@ -71,6 +71,8 @@ class RingStore {
   }
   // The entries from `index` on that lie in one chunk; at least one, none beyond ring.end.
   EntryRun run(const EntryRing& ring, EntryIndex index) const;
+  // The entries up to and without `index` that lie in one chunk; at least one. ring.begin < index <= ring.end.
+  EntryRun run_before(const EntryRing& ring, EntryIndex index) const;
   // The first entry later than `time_us`, or ring.end.
   EntryIndex after(const EntryRing& ring, std::int64_t time_us) const;
 

@@ -133,6 +133,7 @@ class WindowReader {
     if (const CountedNumbers* numbers = windows_.counts(record_, window_, set)) {
       return numbers->distinct() + (current != 0 && !numbers->contains(current) ? 1 : 0);
     }
+    if (bounds_.hi - bounds_.lo < kCompared) return distinct_compared(set, current);
     // Few enough to be told apart in a small table on the stack.
     constexpr std::uint32_t kSlots = 4 * kDistinctScanMax;
     std::array<std::uint32_t, kSlots> seen{};
@@ -149,6 +150,22 @@ class WindowReader {
     return distinct;
   }
 
+  // Of fewer than kCompared entries and the current number: each is compared with those before it.
+  std::uint32_t distinct_compared(const NumberSet& set, std::uint32_t current) const {
+    std::array<std::uint32_t, kCompared> numbers;
+    std::uint32_t distinct = 0;
+    const auto add = [&](std::uint32_t number) {
+      if (number == 0) return;
+      for (std::uint32_t i = 0; i < distinct; ++i) {
+        if (numbers[i] == number) return;
+      }
+      numbers[distinct++] = number;
+    };
+    each([&](const std::byte* entry) { add(windows_.plan().layout.column(entry, set.column)); });
+    add(current);
+    return distinct;
+  }
+
   Value seen_before() const {
     const NumberSet& set = window_.sets[feature_.set];
     const std::uint32_t wanted = observed_.columns[set.column];
@@ -157,18 +174,35 @@ class WindowReader {
       return Value::boolean(numbers->contains(wanted));
     }
     if (!record_.get<NumberTraces>(set.traces).may_hold(wanted)) return Value::boolean(false);
-    // Newest first: who is seen again was mostly seen lately.
+    if (holds(set, wanted)) return Value::boolean(true);
     NumberTraces traces;
-    for (EntryIndex at = bounds_.hi; at != bounds_.lo; --at) {
-      const std::byte* entry = windows_.rings().at(record_.ring, at - 1);
-      if ((EntryLayout::flags(entry) & feature_.mask) != feature_.mask) continue;
-      const std::uint32_t number = windows_.plan().layout.column(entry, set.column);
-      if (number == wanted) return Value::boolean(true);
-      traces.add(number);
-    }
+    each([&](const std::byte* entry) { traces.add(windows_.plan().layout.column(entry, set.column)); });
     record_.set(set.traces, traces);
     return Value::boolean(false);
   }
+
+  // Whether an entry of the window that passes the filter has this number. Newest first: who is seen again was
+  // mostly seen lately.
+  bool holds(const NumberSet& set, std::uint32_t wanted) const {
+    const EntryLayout& layout = windows_.plan().layout;
+    const std::uint32_t at_byte = layout.at[set.column];
+    const std::uint64_t bits = (std::uint64_t{1} << (8 * layout.width[set.column])) - 1;
+    const std::uint16_t mask = feature_.mask;
+    for (EntryIndex at = bounds_.hi; at != bounds_.lo;) {
+      const EntryRun run = windows_.rings().run_before(record_.ring, at);
+      const std::uint32_t inside = std::min(run.count, at - bounds_.lo);
+      const std::byte* entry = run.first + std::size_t{run.count} * layout.stride;
+      for (std::uint32_t i = 0; i < inside; ++i) {
+        entry -= layout.stride;
+        if ((EntryLayout::load(entry + at_byte) & bits) != wanted) continue;
+        if ((EntryLayout::flags(entry) & mask) == mask) return true;
+      }
+      at -= inside;
+    }
+    return false;
+  }
+
+  static constexpr std::uint32_t kCompared = 12;
 
   const FeaturePlan& feature_;
   const Observed& observed_;
@@ -188,10 +222,22 @@ Value distance(const std::optional<eventlog::Place>& from, const std::optional<e
   return from && to ? Value::of(distance_km(*from, *to)) : Value::null();
 }
 
-Value speed(const Observed& observed, const Lifetime& lifetime) {
+// Asked for by two features; both places must be known.
+double km_from_last(Observed& observed, std::uint8_t kind, const Lifetime& lifetime) {
+  std::optional<double>& km = observed.km_from_last[kind];
+  if (!km) km = distance_km(*lifetime.last_place, *observed.place);
+  return *km;
+}
+
+Value distance_from_last(Observed& observed, std::uint8_t kind, const Lifetime& lifetime) {
+  if (!observed.place || !lifetime.last_place) return Value::null();
+  return Value::of(km_from_last(observed, kind, lifetime));
+}
+
+Value speed(Observed& observed, std::uint8_t kind, const Lifetime& lifetime) {
   const double seconds = std::fabs(seconds_between(lifetime.last_place_time.value(), observed.time_us));
   if (!observed.place || !lifetime.last_place || !(seconds > 0)) return Value::null();
-  return Value::of(distance_km(*lifetime.last_place, *observed.place) * kSecondsPerHour / seconds);
+  return Value::of(km_from_last(observed, kind, lifetime) * kSecondsPerHour / seconds);
 }
 
 Value mean_of_lifetime(const FeaturePlan& feature, const Observed& observed, const Lifetime& lifetime) {
@@ -209,7 +255,7 @@ Value last_text(const FeaturePlan& feature, const EntityRecord& record, const En
 
 }  // namespace
 
-Value read_feature(const FeaturePlan& feature, const Observed& observed, EntityWindows& windows,
+Value read_feature(const FeaturePlan& feature, Observed& observed, EntityWindows& windows,
                    const ColumnTexts& texts) {
   EntityRecord* record = observed.records[feature.kind];
   if (record == nullptr) return Value::null();
@@ -224,9 +270,9 @@ Value read_feature(const FeaturePlan& feature, const Observed& observed, EntityW
       return known ? Value::of(seconds_between(lifetime.first_seen.value(), observed.time_us))
                    : Value::null();
     case Aggregate::distance_km_from_last:
-      return distance(lifetime.last_place, observed.place);
+      return distance_from_last(observed, feature.kind, lifetime);
     case Aggregate::speed_kmh_from_last:
-      return speed(observed, lifetime);
+      return speed(observed, feature.kind, lifetime);
     case Aggregate::distance_km_from_home:
       return distance(record->home, observed.place);
     case Aggregate::lifetime_count:

@@ -21,6 +21,8 @@ struct Observed {
   ColumnNumbers columns{};                                      // kNeverSeen, or 0 when it does not say
   std::array<std::uint16_t, eventlog::kEntityKinds> flags{};    // which filters of each kind it passes
   std::array<EntityRecord*, eventlog::kEntityKinds> records{};  // null: it names no such entity
+  // Kilometres from the last place of each entity, once a feature has asked.
+  std::array<std::optional<double>, eventlog::kEntityKinds> km_from_last{};
 };
 
 // The text behind a number of each column; the texts live as long as the state.
@@ -32,7 +34,7 @@ class ColumnTexts {
 
 // The value of one feature that is read from a record (all aggregates but `expression`). docs/features.md
 // defines each.
-Value read_feature(const FeaturePlan& feature, const Observed& observed, EntityWindows& windows,
+Value read_feature(const FeaturePlan& feature, Observed& observed, EntityWindows& windows,
                    const ColumnTexts& texts);
 
 }  // namespace vigil::rules

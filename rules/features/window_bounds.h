@@ -11,6 +11,9 @@ namespace vigil::rules {
 struct WindowBounds {
   EntryIndex lo = 0;
   EntryIndex hi = 0;
+  // Before this event time a window that moves forward keeps its entries: a lower bound of the next entry's coming
+  // or going, so that most windows need not look at the ring.
+  std::int64_t next_us = 0;
 };
 
 // A superset of the numbers of a window's entries, each as one of 128 bits: tells most numbers that are not

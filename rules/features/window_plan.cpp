@@ -100,6 +100,7 @@ class Planner {
       case Aggregate::seen_before:
         read.set = set_number(window, read, kSeenScanMax);
         window.sets[read.set].traces = kWanted;
+        kind_->looks_back = true;
         break;
       default:
         break;
@@ -158,8 +159,9 @@ void place_record(KindPlan& kind, std::uint32_t header_bytes) {
     next += bytes;
     return place;
   };
+  // All bounds stand together behind the header: sliding looks at each of them, at the sums of few.
+  for (WindowPlan& window : kind.windows) window.bounds = take(sizeof(WindowBounds));
   for (WindowPlan& window : kind.windows) {
-    window.bounds = take(sizeof(WindowBounds));
     for (Accumulator& sums : window.accumulators) {
       if (sums.squares != 0) sums.squares = take(sizeof(unsigned __int128));
       if (sums.sum != 0) sums.sum = take(sizeof(std::int64_t));
@@ -169,6 +171,10 @@ void place_record(KindPlan& kind, std::uint32_t header_bytes) {
       if (sums.frauds != 0) sums.frauds = take(sizeof(std::uint32_t));
       if (sums.declines != 0) sums.declines = take(sizeof(std::uint32_t));
     }
+    for (const Accumulator& sums : window.accumulators) {
+      if (sums.sums_up()) window.summed.push_back(sums);
+    }
+    window.only_length = window.summed.empty() && window.sets.empty();
     for (NumberSet& set : window.sets) {
       set.counts = take(sizeof(void*));
       if (set.traces != 0) set.traces = take(sizeof(NumberTraces));

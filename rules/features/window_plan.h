@@ -29,6 +29,9 @@ struct Accumulator {
   // std::uint64_t: the extreme amount plus one, or 0 when it is not known and the window has to be scanned.
   RecordOffset smallest = 0;
   RecordOffset largest = 0;
+
+  // Whether entries change anything here; a window's length needs no sums.
+  bool sums_up() const { return (count | frauds | declines | sum | smallest | largest) != 0; }
 };
 
 // How often each number of a column occurs in a window; counted only while the window is long.
@@ -46,7 +49,9 @@ struct WindowPlan {
   std::int64_t delay_us = 0;
   RecordOffset bounds = 0;  // WindowBounds
   std::vector<Accumulator> accumulators;
+  std::vector<Accumulator> summed;  // of them those that entries change
   std::vector<NumberSet> sets;
+  bool only_length = false;  // entries change nothing but the bounds
 };
 
 struct KindPlan {
@@ -55,6 +60,7 @@ struct KindPlan {
   std::vector<std::uint16_t> filters;         // which filter of the catalogue decides flag kFilterShift + i
   std::array<RecordOffset, kColumns> last{};  // number of each column at the newest transaction
   bool places_labels = false;
+  bool looks_back = false;  // seen_before reads the newest entries
   std::uint32_t record_bytes = 0;
 };
 
