@@ -1,5 +1,6 @@
 #include "api/event_publisher.h"
 
+#include <pthread.h>
 #include <spdlog/spdlog.h>
 
 #include <array>
@@ -31,6 +32,7 @@ EventPublisher::~EventPublisher() {
 }
 
 void EventPublisher::run() {
+  ::pthread_setname_np(::pthread_self(), "publish");
   std::array<Waitable, 2> what{Waitable{nullptr, wakeup_.file_descriptor()}, Waitable{&socket_}};
   while (!stopping_) {
     wait(what, std::chrono::milliseconds(-1));

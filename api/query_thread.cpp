@@ -1,5 +1,7 @@
 #include "api/query_thread.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -61,6 +63,7 @@ void QueryThread::hurry() {
 }
 
 void QueryThread::run() {
+  ::pthread_setname_np(::pthread_self(), "query");
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     const auto something_to_do = [this] {
