@@ -1,6 +1,8 @@
 #include "api/command_loop.h"
 
+#include <pthread.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <array>
 #include <bit>
@@ -13,8 +15,10 @@ namespace {
 
 using commands::Message;
 
-// After this much was taken in one go the disk gets its turn, so that it never idles under load.
-constexpr std::size_t kMessagesPerTurn = 32;
+// After this much was taken in one go, about a millisecond of deciding, the disk gets its turn, so that it never
+// idles under load. One measure for messages and commands: a commit costs as much whoever sent what is in it, and
+// so do the wake-ups of all that follow it.
+constexpr std::size_t kMessagesPerTurn = 128;
 constexpr std::size_t kCommandsPerTurn = 128;
 // A batch with this many commands fills the cache's pipeline; more messages would only wait.
 constexpr std::size_t kBatchCommands = 64;
@@ -22,7 +26,16 @@ constexpr std::size_t kBatchCommands = 64;
 // While the frame being built is full, how often the loop looks whether the commit before it stalls.
 constexpr std::chrono::milliseconds kStallLook{100};
 
+// The decision state is measured again when more commands came than one for so many of its entities: measuring
+// may cost a step for each of them, and this is the thread that decides.
+constexpr std::uint64_t kEntitiesPerUnmeasuredCommand = 64;
+
 constexpr std::string_view kSource = "zmq";
+
+// The main thread keeps the name of the process: it is what `pgrep vigil` looks for.
+void name_thread() {
+  if (::gettid() != ::getpid()) ::pthread_setname_np(::pthread_self(), "decide");
+}
 
 }  // namespace
 
@@ -45,7 +58,9 @@ ServiceStatus CommandLoop::status() const {
 }
 
 eventlog::Expected<void> CommandLoop::run(QueryThread& queries) {
+  name_thread();
   queries_ = &queries;
+  measure_state();
   publish_status();
   bool hurried = false;
   for (;;) {
@@ -297,8 +312,16 @@ bool CommandLoop::log_failed() {
   return true;
 }
 
-void CommandLoop::publish_status() {
+void CommandLoop::measure_state() {
   counted_.memory = engine_.state().memory();
+  commands_measured_ = counted_.commands;
+}
+
+// The counters are exact; the sizes lag behind by less than 2 % of the entities.
+void CommandLoop::publish_status() {
+  const auto& memory = counted_.memory;
+  const std::uint64_t entities = memory.customers + memory.merchants + memory.devices;
+  if (counted_.commands - commands_measured_ > entities / kEntitiesPerUnmeasuredCommand) measure_state();
   const std::lock_guard lock(status_mutex_);
   published_ = counted_;
 }

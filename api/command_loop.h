@@ -95,6 +95,7 @@ class CommandLoop {
   bool log_failed();
   eventlog::Expected<void> give_up();
   void publish_status();
+  void measure_state();
 
   Socket router_;
   commands::Engine& engine_;
@@ -122,6 +123,7 @@ class CommandLoop {
   std::string scratch_;
 
   ServiceStatus counted_;  // the loop's own
+  std::uint64_t commands_measured_ = 0;  // counted_.commands when counted_.memory was taken
   mutable std::mutex status_mutex_;
   ServiceStatus published_;
 };

@@ -152,6 +152,21 @@ TEST_F(CommandLoopTest, QueriesAreAnsweredWhileACommitIsUnderWay) {
   EXPECT_EQ(wire.receive()["id"], 1);
 }
 
+// Measuring may walk over all entities, and decisions wait for it.
+TEST_F(CommandLoopTest, TheStateIsMeasuredAgainOnlyAfterCommands) {
+  engine_.log().release();
+  Running running(engine_, models_);
+  Wire wire(running.endpoint());
+  for (int i = 1; i <= 5; ++i) {
+    const Json status = wire.ask(Json{{"op", "query"}, {"query", "status"}});
+    EXPECT_EQ(status["row"]["service"]["messages"], i) << "counters are never old";
+  }
+  EXPECT_EQ(engine_.state_asked(), 1u) << "at the start";
+  wire.ask(submit(1, "t1"));
+  for (int i = 1; i <= 5; ++i) wire.ask(Json{{"op", "query"}, {"query", "customer"}, {"customer_id", "c1"}});
+  EXPECT_EQ(engine_.state_asked(), 2u);
+}
+
 TEST_F(CommandLoopTest, StoppingAnswersWhatWasAccepted) {
   Running running(engine_, models_);
   Wire wire(running.endpoint());

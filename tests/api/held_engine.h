@@ -146,15 +146,19 @@ class HeldEngine : public commands::Engine {
   const rules::Catalogue& catalogue() const override { return catalogue_; }
   const rules::RuleSet& rule_set() const override { std::abort(); }
   const commands::Policy& policy() const override { return policy_; }
-  rules::DecisionState& state() override { return state_; }
+  rules::DecisionState& state() override {
+    ++state_asked_;
+    return state_;
+  }
 
   std::uint64_t submitted() const { return submitted_; }
+  std::uint64_t state_asked() const { return state_asked_; }
   void fail_from_now_on() { failing_ = true; }
 
  private:
   const std::uint64_t frame_events_max_;
   HeldLog log_;
-  std::atomic<std::uint64_t> submitted_ = 0;
+  std::atomic<std::uint64_t> submitted_ = 0, state_asked_ = 0;
   std::atomic<bool> failing_ = false;
   rules::Catalogue catalogue_ = *rules::Catalogue::parse(rules::default_features_toml(), "built-in features");
   rules::DecisionState state_{catalogue_, 0};
