@@ -19,10 +19,17 @@ using eventlog::ErrorKind;
 using eventlog::Expected;
 namespace fs = std::filesystem;
 
-// "FILE:ROW" for each row of one file.
+// "FILE:ROW" for each row of one file. What no source may hold (control characters, bytes that are not UTF-8)
+// becomes '?'.
 class RowNames {
  public:
-  explicit RowNames(const fs::path& input) : file_(input == "-" ? "stdin" : input.filename().string()) {}
+  explicit RowNames(const fs::path& input) : file_(input == "-" ? "stdin" : input.filename().string()) {
+    const bool text = is_utf8(file_);
+    for (char& c : file_) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (byte < 0x20 || byte == 0x7f || (byte > 0x7f && !text)) c = '?';
+    }
+  }
   std::string_view name(std::uint64_t line, ByteArena& arena) const {
     char digits[21] = {':'};
     const char* const end = std::to_chars(digits + 1, digits + sizeof digits, line).ptr;
@@ -52,6 +59,7 @@ class MessageLines : public InputReader {
   std::uint64_t bytes_done() const override { return records_.input().bytes_done(); }
   std::uint64_t bytes_total() const override { return records_.input().bytes_total(); }
   std::uint64_t labels_not_yet_known() const override { return 0; }
+  bool raw_is_element() const override { return true; }
 
   Expected<std::span<const Command>> read(std::size_t count) override {
     commands_.clear();
@@ -64,7 +72,8 @@ class MessageLines : public InputReader {
         continue;
       }
       Command& command = commands_.emplace_back(pending_[next_++]);
-      command.source = names_.name(line_, arena_);
+      // A message may itself say where its elements come from.
+      if (command.source.empty()) command.source = names_.name(line_, arena_);
       keep_texts(command, arena_);
     }
     return commands_;
@@ -136,6 +145,7 @@ class MappedRows : public InputReader {
     return bytes;
   }
   std::uint64_t labels_not_yet_known() const override { return labels_.size(); }
+  bool raw_is_element() const override { return false; }
 
  private:
   void make_command(const TextRecord& record, Command& command);

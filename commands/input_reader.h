@@ -32,6 +32,8 @@ class InputReader {
   // order, each label at the moment it becomes known (before transactions of that same instant). Bad rows
   // come as Unacceptable with "FILE:ROW" as source. Empty at the end. Errors: io, damaged (zstd).
   virtual eventlog::Expected<std::span<const Command>> read(std::size_t count) = 0;
+  // Whether the raw input of acceptable commands is their JSON object as docs/protocol.md has it.
+  virtual bool raw_is_element() const = 0;
   // For progress: input bytes consumed and in all (compressed bytes for .zst; 0 in all when unknown: stdin).
   virtual std::uint64_t bytes_done() const = 0;
   virtual std::uint64_t bytes_total() const = 0;

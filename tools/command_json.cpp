@@ -4,6 +4,9 @@
 #include <span>
 
 #include "api/json_text.h"
+#include "commands/base64.h"
+#include "commands/json_cursor.h"
+#include "eventlog/storage/invariant.h"
 
 namespace vigil::tools {
 namespace {
@@ -24,13 +27,30 @@ constexpr std::array<Form, 10> kForms = {{{"submit", "transaction", "transaction
                                           {"policy", "policy", ""},
                                           {"features", "features", ""},
                                           {"rules", "rules", ""},
-                                          {"", "", ""}}};
+                                          {"quarantine", "item", "items"}}};
 
 const Form& form(std::string_view operation) {
   for (const Form& known : kForms) {
     if (known.operation == operation) return known;
   }
-  return kForms.back();
+  eventlog::broken_invariant("operations are those of commands", __FILE__, __LINE__);
+}
+
+// A transaction's facts are bounded, but its JSON may be blown up with white space: what is longer is written anew.
+constexpr std::size_t kElementBytesMax = 64 << 10;
+
+// At most what the text takes in JSON, without its quotes.
+std::size_t escaped_bytes(std::string_view text) {
+  std::size_t bytes = text.size();
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      ++bytes;
+    } else if (byte < 0x20 || byte == 0x7f) {
+      bytes += 5;
+    }
+  }
+  return bytes;
 }
 
 // Writes {"a":…,"b":…}; empty optional texts are left out.
@@ -58,6 +78,18 @@ class Object {
     append_json_integer(digits, value < 0 ? -value : value);
     if (digits.size() <= scale) digits.insert(0, scale + 1 - digits.size(), '0');
     out_.append(digits, 0, digits.size() - scale).append(".").append(digits, digits.size() - scale);
+  }
+  // Raw input: as text, or as base64 when it is none or that is shorter.
+  void raw(std::string_view bytes) {
+    if (!commands::is_utf8(bytes) || escaped_bytes(bytes) > commands::base64_bytes(bytes.size())) {
+      key("raw_base64");
+      out_ += '"';
+      commands::append_base64(out_, bytes);
+      out_ += '"';
+    } else {
+      key("raw");
+      append_json_string(out_, bytes);
+    }
   }
   void place(const eventlog::Place& place) {
     decimal("latitude", place.latitude_e7, 7);
@@ -168,7 +200,25 @@ void append_text(std::string& out, const Activation& command) {
 void append(std::string& out, const commands::UpdatePolicy& command) { append_text(out, command); }
 void append(std::string& out, const commands::ActivateFeatures& command) { append_text(out, command); }
 void append(std::string& out, const commands::ActivateRules& command) { append_text(out, command); }
+// Has an element of another kind: see append_item().
 void append(std::string&, const commands::Unacceptable&) {}
+
+void append_item(std::string& out, const commands::Command& command, const commands::Unacceptable& found) {
+  Object object(out);
+  object.raw(command.raw);
+  object.text("source", command.source);
+  object.text("transaction_id", found.transaction_id);
+  object.key("reasons");
+  out += '[';
+  for (const commands::Reason& reason : found.reasons) {
+    if (&reason != &found.reasons.front()) out += ',';
+    Object entry(out);
+    entry.text("code", reason.code);
+    entry.text("field", reason.field);
+    entry.text("text", reason.text);
+  }
+  out += ']';
+}
 
 }  // namespace
 
@@ -180,8 +230,26 @@ std::string_view element_field(std::string_view operation, bool many) {
   return many ? form(operation).many : form(operation).one;
 }
 
-void append_element(std::string& out, const commands::Command& command) {
-  std::visit([&](const auto& body) { append(out, body); }, command.body);
+bool takes_inputs(std::string_view operation) { return operation == "submit" || operation == "label"; }
+
+bool raw_is_element(const commands::Command& command, RawForm form) {
+  return form == RawForm::element && command.raw.size() <= kElementBytesMax && takes_inputs(operation(command));
+}
+
+void append_element(std::string& out, const commands::Command& command, RawForm form) {
+  if (raw_is_element(command, form)) {
+    out += command.raw;
+  } else if (const auto* found = std::get_if<commands::Unacceptable>(&command.body)) {
+    append_item(out, command, *found);
+  } else {
+    std::visit([&](const auto& body) { append(out, body); }, command.body);
+  }
+}
+
+void append_input(std::string& out, const commands::Command& command, RawForm form) {
+  Object object(out);
+  object.text("source", command.source);
+  if (!raw_is_element(command, form)) object.raw(command.raw);
 }
 
 }  // namespace vigil::tools

@@ -20,13 +20,14 @@ Expected<void> send_all(const IngestOptions& options, commands::InputReader& rea
   if (!summary.refused.empty()) {
     return eventlog::fail(eventlog::ErrorKind::invalid, summary.first_refusals.front());
   }
+  const RawForm raw_form = reader.raw_is_element() ? RawForm::element : RawForm::other;
   const Interruption interruption;
   while (!interruption.requested()) {
     const auto commands = reader.read(options.batch);
     if (!commands) return std::unexpected(commands.error());
     if (commands->empty()) return sender.settle();
     for (const commands::Command& command : *commands) {
-      if (auto sent = sender.send(command); !sent) return sent;
+      if (auto sent = sender.send(command, raw_form); !sent) return sent;
     }
     progress.update(summary.transactions(), reader.bytes_done(), reader.bytes_total());
   }

@@ -2,9 +2,8 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <thread>
-
-#include "tools/command_json.h"
 
 namespace vigil::tools {
 
@@ -12,6 +11,7 @@ using commands::ReplyStatus;
 using eventlog::ErrorKind;
 using eventlog::Expected;
 using eventlog::fail;
+using std::chrono::milliseconds;
 
 namespace {
 
@@ -62,7 +62,9 @@ ServiceSender::ServiceSender(std::unique_ptr<api::Client> client, const Options&
       options_(options),
       summary_(summary),
       endpoint_(std::move(endpoint)),
-      reader_(std::make_unique<ReplyReader>()) {}
+      reader_(std::make_unique<ReplyReader>()) {
+  if (!options_.pause) options_.pause = [](milliseconds pause) { std::this_thread::sleep_for(pause); };
+}
 
 ServiceSender::~ServiceSender() = default;
 
@@ -70,21 +72,28 @@ Expected<std::unique_ptr<ServiceSender>> ServiceSender::connect(const std::strin
                                                                 IngestSummary& summary) {
   auto client = api::Client::connect(endpoint);
   if (!client) return std::unexpected(client.error());
-  return std::unique_ptr<ServiceSender>(new ServiceSender(std::move(*client), options, summary, endpoint));
+  return std::make_unique<ServiceSender>(std::move(*client), options, summary, endpoint);
 }
 
-Expected<void> ServiceSender::send(const commands::Command& command) {
+Expected<void> ServiceSender::send(const commands::Command& command, RawForm raw_form) {
   const std::string_view wanted = operation(command);
-  if (wanted.empty()) return send_raw(command);
-  if (!asked_.empty() && (wanted != operation_ || !takes_many(wanted))) {
+  element_.clear();
+  append_element(element_, command, raw_form);
+  input_.clear();
+  if (takes_inputs(wanted)) append_input(input_, command, raw_form);
+  const std::size_t bytes = elements_.size() + inputs_.size() + element_.size() + input_.size();
+  if (!asked_.empty() && (wanted != operation_ || !takes_many(wanted) || bytes > kMessageBytesAim)) {
     if (auto sent = send_collected(); !sent) return sent;
   }
   operation_ = wanted;
-  if (!asked_.empty()) elements_ += ',';
-  append_element(elements_, command);
+  if (!asked_.empty()) {
+    elements_ += ',';
+    inputs_ += ',';
+  }
+  elements_ += element_;
+  inputs_ += input_;
   asked_.push_back(asked(command));
-  if (asked_.size() < options_.commands_per_message && elements_.size() < kMessageBytesAim) return {};
-  return send_collected();
+  return asked_.size() < options_.commands_per_message ? Expected<void>{} : send_collected();
 }
 
 Expected<void> ServiceSender::send_collected() {
@@ -94,27 +103,19 @@ Expected<void> ServiceSender::send_collected() {
   message.asked.swap(asked_);
   const bool many = takes_many(operation_);
   message.text.append("{\"op\":\"").append(operation_).append("\",\"id\":").append(std::to_string(message.id));
-  message.text.append(",\"").append(element_field(operation_, many)).append(many ? "\":[" : "\":");
-  message.text.append(elements_).append(many ? "]}" : "}");
+  message.text.append(",\"in_order\":true,\"").append(element_field(operation_, many)).append(many ? "\":[" : "\":");
+  message.text.append(elements_).append(many ? "]" : "");
+  if (takes_inputs(operation_)) message.text.append(",\"inputs\":[").append(inputs_).append("]");
+  message.text.append("}");
   elements_.clear();
-  return transmit(std::move(message));
-}
-
-Expected<void> ServiceSender::send_raw(const commands::Command& command) {
-  if (auto sent = send_collected(); !sent) return sent;
-  Message message;
-  message.id = next_id_++;
-  message.asked.push_back(Asked::unacceptable);
-  message.anonymous = true;
-  message.text = command.raw;
+  inputs_.clear();
   return transmit(std::move(message));
 }
 
 Expected<void> ServiceSender::transmit(Message message) {
-  while (in_flight_.size() >= options_.in_flight || (!refused_.empty() && !in_flight_.empty())) {
-    if (auto received = receive_one(); !received) return received;
+  while (!refused_.empty() || in_flight_.size() >= options_.in_flight) {
+    if (auto done = refused_.empty() ? receive_one() : send_refused_again(); !done) return done;
   }
-  if (auto sent = send_refused_again(); !sent) return sent;
   if (auto sent = client_->send(message.text); !sent) return sent;
   in_flight_.emplace(message.id, std::move(message));
   return {};
@@ -122,20 +123,27 @@ Expected<void> ServiceSender::transmit(Message message) {
 
 Expected<void> ServiceSender::settle() {
   if (auto sent = send_collected(); !sent) return sent;
+  while (!refused_.empty() || !in_flight_.empty()) {
+    if (auto done = refused_.empty() ? receive_one() : send_refused_again(); !done) return done;
+  }
+  return {};
+}
+
+void ServiceSender::take_refusal(Messages::iterator message, milliseconds retry_after) {
+  retry_after_ = retry_after;
+  refused_.insert(in_flight_.extract(message));
+}
+
+// Once nothing is under way any more; so the first message refused is also the first to arrive again.
+Expected<void> ServiceSender::send_refused_again() {
   while (!in_flight_.empty()) {
     if (auto received = receive_one(); !received) return received;
   }
-  return send_refused_again();
-}
-
-// One at a time, so that their order stays.
-Expected<void> ServiceSender::send_refused_again() {
-  while (!refused_.empty()) {
-    std::this_thread::sleep_for(retry_after_);
-    auto first = refused_.extract(refused_.begin());
-    if (auto sent = client_->send(first.mapped().text); !sent) return sent;
-    in_flight_.insert(std::move(first));
-    if (auto received = receive_one(); !received) return received;
+  pause_ = std::max(retry_after_, std::min(pause_ * 2, kPauseMax));
+  options_.pause(pause_);
+  in_flight_.swap(refused_);
+  for (const auto& [id, message] : in_flight_) {
+    if (auto sent = client_->send(message.text); !sent) return sent;
   }
   return {};
 }
@@ -159,17 +167,15 @@ Expected<void> ServiceSender::take_reply(std::string_view reply) {
   std::uint64_t id = 0;
   auto found = in_flight_.end();
   if (root["id"].get(id) == simdjson::SUCCESS) found = in_flight_.find(id);
-  if (found == in_flight_.end() || found->second.anonymous) {
-    found = std::ranges::find_if(in_flight_, [](const auto& entry) { return entry.second.anonymous; });
-  }
   if (found == in_flight_.end()) return refuse("a reply to nothing that was asked");
 
   const std::string_view status = text_of(root, "status");
   if (status == "busy") {
-    std::int64_t milliseconds = 10;
-    if (root["retry_after_ms"].get(milliseconds) != simdjson::SUCCESS) milliseconds = 10;
-    retry_after_ = std::chrono::milliseconds(milliseconds);
-    refused_.insert(in_flight_.extract(found));
+    std::int64_t retry_after_ms = 0;
+    if (root["retry_after_ms"].get(retry_after_ms) != simdjson::SUCCESS || retry_after_ms < 0) {
+      return refuse("a refusal without a retry hint");
+    }
+    take_refusal(found, milliseconds(retry_after_ms));
     return {};
   }
   if (status == "outcome_unknown") return fail(ErrorKind::poisoned, endpoint_ + ": " + std::string(text_of(root, "text")));
@@ -184,6 +190,7 @@ Expected<void> ServiceSender::take_reply(std::string_view reply) {
     summary_.count(message.asked[n++], endpoint_, *answer);
   }
   in_flight_.erase(found);
+  pause_ = milliseconds(0);
   return {};
 }
 

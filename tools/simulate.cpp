@@ -92,7 +92,7 @@ Expected<void> send_stream(const SimulateOptions& options) {
   const auto started = std::chrono::steady_clock::now();
   run_stream(options, simulation::Format::json_lines, [&](std::string_view line) {
     for (const commands::Command& command : parser.parse_line(line, "simulated").commands) {
-      if (sent) sent = (*sender)->send(command);
+      if (sent) sent = (*sender)->send(command, RawForm::element);
     }
     return sent.has_value();
   });

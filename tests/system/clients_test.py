@@ -7,7 +7,7 @@ import threading
 
 import zmq
 
-from harness import Client, SystemTest, log_dump, main
+from harness import Client, SystemTest, log_dump, main, vigil
 import stream
 
 CLIENTS = 16
@@ -90,6 +90,17 @@ class Clients(SystemTest):
         self.assertEqual(0, server.stop())
         self.assertEqual(["decided"] * len(statuses), statuses)
         self.assertEqual(len(statuses), len(self.decisions()))
+
+    def test_an_ingest_keeps_its_order_while_the_queue_is_full(self):
+        transactions = [stream.transaction(n) for n in range(3000)]
+        path = self.write("tx.jsonl", "".join(json.dumps(facts) + "\n" for facts in transactions))
+        server = self.serve_stream("--queue", 2)
+        vigil("ingest", "--connect", server.endpoint, "--per-message", 5, "--in-flight", 64, path)
+        status = self.client(server).ask({"op": "query", "query": "status"})["row"]
+        self.assertGreater(status["service"]["busy"], 0, "the queue was never full")
+        self.assertEqual(0, server.stop())
+        self.assertEqual([facts["transaction_id"] for facts in transactions],
+                         [event["transaction_id"] for event in self.decisions()])
 
     def test_a_restart_keeps_the_memory_of_what_was_decided(self):
         server = self.serve_stream()

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Input files, mappings, catalogues and rules with mistakes: each is named with its place and its reason."""
 
+import json
+
 from harness import SystemTest, log_dump, main, vigil, vigil_json
 
 MAP = """format = "csv"
@@ -119,6 +121,53 @@ class Files(SystemTest):
                        for event in events if event["type"] == "TransactionQuarantined"}
         self.assertEqual({"tx.csv:3": ["bad_time"], "tx.csv:4": ["bad_row"], "tx.csv:5": ["empty_field"],
                           "tx.csv:6": ["bad_amount"], "tx.csv:8": ["amount_below_minimum"]}, quarantined)
+
+    def both_ways(self, path, *options, policy=None):
+        """Ingests a file embedded and through a server; what each then knows: quarantine, features, events."""
+        known = []
+        for way in ("embedded", "served"):
+            data = self.directory / way
+            if way == "embedded":
+                vigil("ingest", "--data", data, *options, path)
+            else:
+                server = self.serve("--segment-mib", 4, *(("--policy", policy) if policy else ()), data=data)
+                vigil("ingest", "--connect", server.endpoint, "--per-message", 3, *options, path)
+                self.assertEqual(0, server.stop(), server.stderr())
+            exported = self.directory / f"{way}.features.csv"
+            vigil("export", "features", "--data", data, "--csv", exported)
+            rows = vigil("quarantine", "export", "--data", data).stdout.splitlines()
+            rows = [{key: value for key, value in json.loads(row).items() if key != "position"} for row in rows]
+            events = [{key: value for key, value in event.items() if key not in ("position", "ingest_time")}
+                      for event in log_dump(data)
+                      if event["type"] in ("TransactionDecided", "TransactionQuarantined", "LabelReported")]
+            known.append((rows, exported.read_bytes(), events))
+        self.assertEqual(known[0][0], known[1][0])
+        self.assertEqual(known[0][1], known[1][1])
+        self.assertEqual(known[0][2], known[1][2])
+        return known[0]
+
+    def test_a_csv_file_is_the_same_embedded_and_through_a_server(self):
+        rows = HEADER + GOOD_ROWS + "".join(
+            f"u{n},{1700000100 + 60 * n},c{n % 3},m1,{0 if n % 7 == 0 else 900 + n}\n"  # some below the minimum
+            + (f"v{n},never,c{n},m1,900\n" if n % 5 == 0 else "")                     # bad_time
+            + (f'w{n},"1,c{n}\n' if n % 11 == 0 else "")                               # misplaced quotes
+            for n in range(40)) + "t9,1700009000,c1\n" + "t1,1700000000,c1,m1,77\n"     # a short row, a conflict
+        path = self.directory / "tx.csv"
+        path.write_bytes(rows.encode() + b"x1,1700009100,c\xff,m1,900\n")              # not UTF-8
+        quarantined, _, _ = self.both_ways(path, "--map", self.write("x.map.toml", MAP))
+        codes = {reason["code"] for row in quarantined for reason in row["reasons"]}
+        self.assertLessEqual({"amount_below_minimum", "bad_time", "bad_row", "invalid_utf8"}, codes)
+        self.assertTrue(all(row["source"].startswith("tx.csv:") for row in quarantined), quarantined)
+
+    def test_json_lines_are_the_same_embedded_and_through_a_server(self):
+        good = ('{"transaction_id":"j%d", "event_time":"2024-01-01T00:00:00Z","customer_id":"c","merchant_id":"m",'
+                '"amount":"%s","currency":"EUR"}\n')
+        label = '{"op":"label","label":{"transaction_id":"j%d","kind":"fraud","reported_at":"2024-01-02T00:00:00Z"}}\n'
+        lines = (good % (1, "1.00") + "{broken\n" + good % (2, "0") + '{"transaction_id":"j3"}\n' + label % 1
+                 + label % 9 + good % (4, "2.00") + '{"op":"sumbit"}\n[1]\n')
+        policy = self.write("policy.toml", 'clock = "stream"\n')
+        quarantined, _, _ = self.both_ways(self.write("tx.jsonl", lines), "--policy", policy, policy=policy)
+        self.assertEqual([f"tx.jsonl:{line}" for line in (2, 3, 4, 6, 8, 9)], [row["source"] for row in quarantined])
 
     def test_json_lines_with_bad_ones_go_on(self):
         good = ('{"transaction_id":"j%d","event_time":"2024-01-01T00:00:00Z","customer_id":"c","merchant_id":"m",'

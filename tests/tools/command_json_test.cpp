@@ -61,9 +61,49 @@ TEST(CommandJsonTest, EveryOtherCommandSurvivesTheWay) {
   expect_survives(R"({"op":"rules","rules":{"text":"x"}})");
 }
 
-TEST(CommandJsonTest, WhatIsUnacceptableHasNoOperation) {
+TEST(CommandJsonTest, WhatIsUnacceptableArrivesWithItsBytesSourceAndReasons) {
+  std::string every_byte;
+  for (int byte = 0; byte < 256; ++byte) every_byte += static_cast<char>(byte);
+  for (const std::string& raw : {std::string("t2,\"never\",\xC3\xA4"), every_byte, std::string(300, '\x01'),
+                                 std::string(commands::kQuarantineRawBytesMax, '"')}) {
+    const Command refused{commands::Unacceptable{"t2", {{"bad_time", "event_time", "'never' is no time"},
+                                                        {"bad_row", "", "a \"quote\""}}},
+                          raw, "tx.csv:3"};
+    const std::string message = sent_for(refused);
+    EXPECT_LT(message.size(), commands::kMessageBytesMax);
+    commands::MessageParser parser;
+    const auto& read = parser.parse(message, "zmq");
+    ASSERT_EQ(read.commands.size(), 1u);
+    const Command& arrived = read.commands.front();
+    const auto& found = std::get<commands::Unacceptable>(arrived.body);
+    EXPECT_EQ(arrived.raw, raw);
+    EXPECT_EQ(arrived.source, "tx.csv:3");
+    EXPECT_EQ(found.transaction_id, "t2");
+    ASSERT_EQ(found.reasons.size(), 2u) << found.reasons.front().text;
+    EXPECT_EQ(found.reasons[0].field, "event_time");
+    EXPECT_EQ(found.reasons[1].code, "bad_row");
+    EXPECT_EQ(found.reasons[1].text, "a \"quote\"");
+  }
+}
+
+TEST(CommandJsonTest, RawJsonOfOurOwnIsSentOnceAndAsItCame) {
   commands::MessageParser parser;
-  EXPECT_EQ(operation(parser.parse("{", "test").commands.front()), "");
+  const std::string line = R"({ "transaction_id":"t","event_time":1,"customer_id":"c","merchant_id":"m","amount":1,)"
+                           R"("currency":"EUR" })";
+  Command command = parser.parse_line(line, "tx.jsonl:4").commands.front();
+  std::string element, input;
+  append_element(element, command, RawForm::element);
+  append_input(input, command, RawForm::element);
+  EXPECT_EQ(element, line);
+  EXPECT_EQ(input, R"({"source":"tx.jsonl:4"})");
+  const std::string row = "t,1,c";
+  command.raw = row;
+  element.clear();
+  input.clear();
+  append_element(element, command);
+  append_input(input, command, RawForm::other);
+  EXPECT_EQ(input, R"({"source":"tx.jsonl:4","raw":"t,1,c"})");
+  EXPECT_TRUE(element.starts_with("{\"transaction_id\":\"t\",")) << element;
 }
 
 }  // namespace
