@@ -45,7 +45,6 @@ void Recorder::prefetch(const Command& command) const {
   if (submit == nullptr) return;
   state_->transactions().prefetch(eventlog::transaction_key(submit->transaction.id));
   state_->decision().prefetch(submit->transaction);
-  state_->cooldown().prefetch(submit->transaction.customer_id);
 }
 
 std::size_t Recorder::bytes_needed(const Command& command) const {
@@ -113,6 +112,8 @@ Expected<Reply> Recorder::decide_and_record(const eventlog::Transaction& transac
   rules::DecisionState& decision_state = state_->decision();
   const Decision decision = decider_.decide(transaction, amount_base_minor, state_->catalogue()->size(),
                                             decision_state, *state_->rule_set());
+  // Asked by raise_alerts(), after the event is written and folded.
+  if (!decision.matched.empty()) state_->cooldown().prefetch(transaction.customer_id);
   const eventlog::TransactionDecided event{transaction,
                                            amount_base_minor,
                                            decision.outcome,
