@@ -47,9 +47,10 @@ void add_features(CLI::App& app, int& exit_code) {
   checking->callback([file, &exit_code] { exit_code = check(*file); });
   CLI::App* printing = command->add_subcommand("default", "print the catalogue Vigil starts with, to begin your own from");
   printing->callback([] { std::cout << rules::default_features_toml(); });
-  const std::string lines = "build/vigil features default\nbuild/vigil features check rules/features/default_features.toml";
+  const std::string lines = "build/vigil features default > /tmp/vigil-example.features.toml\n"
+                            "build/vigil features check /tmp/vigil-example.features.toml";
   example(*command, lines);
-  example(*checking, "build/vigil features check rules/features/default_features.toml");
+  example(*checking, lines);
   example(*printing, "build/vigil features default");
 }
 

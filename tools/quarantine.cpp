@@ -145,6 +145,15 @@ Expected<void> export_all(const QuarantineOptions& options, const Sources& sourc
   return {};
 }
 
+// A directory with an input that lacks nearly everything, which is therefore event 4 of its log.
+constexpr std::string_view kExampleBad = "/tmp/vigil-example-bad";
+
+void example_on_bad_data(CLI::App& command, const std::string& commands) {
+  const std::string bad(kExampleBad);
+  example(command, "echo '{\"transaction_id\":\"t1\",\"amount\":\"12.50\"}' > " + bad + ".jsonl\n" +
+                       "build/vigil ingest --data " + bad + " " + bad + ".jsonl\n" + commands);
+}
+
 using QuarantineAction = Expected<void> (*)(const QuarantineOptions&, const Sources&);
 
 CLI::App* add_action(CLI::App& command, const char* name, const char* what, QuarantineAction action,
@@ -185,9 +194,10 @@ void add_resubmit(CLI::App& command, int& exit_code) {
     }
     exit_code = report(ingest(options->ingest), options->json ? SummaryForm::json : SummaryForm::text);
   });
-  const std::string base(kExampleData);
-  example_on_data(*added, "build/vigil quarantine export --data " + base + " --raw --out " + base + ".repaired.jsonl\n" +
-                              "build/vigil quarantine resubmit --data " + base + " " + base + ".repaired.jsonl");
+  const std::string bad(kExampleBad);
+  example_on_bad_data(*added, "build/vigil quarantine export --data " + bad + " --raw --out " + bad +
+                                  ".repaired.jsonl\nbuild/vigil quarantine resubmit --data " + bad + " " + bad +
+                                  ".repaired.jsonl");
 }
 
 }  // namespace
@@ -197,27 +207,28 @@ void add_quarantine(CLI::App& app, int& exit_code) {
   CLI::App* command =
       app.add_subcommand("quarantine", "Input that could not be accepted: kept whole, with the reasons.");
   command->require_subcommand(1);
-  const std::string data(kExampleData);
+  const std::string data(kExampleBad);
 
   CLI::App* listing = add_action(*command, "list", "positions, sources and reasons", list, options, exit_code);
   add_filter(*listing, *options);
   listing->add_flag("--json", options->json, "as JSON");
-  example_on_data(*listing, "build/vigil quarantine list --data " + data);
+  example_on_bad_data(*listing, "build/vigil quarantine list --data " + data);
 
   CLI::App* showing = add_action(*command, "show", "one input with its raw bytes", show, options, exit_code);
   showing->add_option("POSITION", options->position, "as `list` names it")->required();
   showing->add_flag("--json", options->json, "as JSON");
+  example_on_bad_data(*showing, "build/vigil quarantine show --data " + data + " 4");
 
   CLI::App* exporting = add_action(*command, "export", "inputs with their raw bytes, as JSON lines", export_all,
                                    options, exit_code);
   add_filter(*exporting, *options);
   exporting->add_option("--out", options->out, "file to write; - is stdout")->capture_default_str();
   exporting->add_flag("--raw", options->raw, "only the raw input, one a line, ready for repair and `resubmit`");
-  example_on_data(*exporting, "build/vigil quarantine export --data " + data + " --raw --out " + data + ".bad.jsonl");
+  example_on_bad_data(*exporting,
+                      "build/vigil quarantine export --data " + data + " --raw --out " + data + ".repaired.jsonl");
 
   add_resubmit(*command, exit_code);
-  example(*command, "build/vigil ingest --data " + data + " README.md\n" +
-                        "build/vigil quarantine list --data " + data + " --limit 3\n");
+  example_on_bad_data(*command, "build/vigil quarantine list --data " + data);
 }
 
 }  // namespace vigil::tools

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every example of every `--help` works as printed from the repository's root."""
+"""Every example of every `--help` works as printed, with no other file of the repository than the binary."""
 
 import re
 import shutil
@@ -7,10 +7,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from harness import SOURCE, SystemTest, VIGIL, main, vigil
-
-SUBCOMMANDS = ("serve", "ingest", "query", "tail", "rebuild", "verify", "export", "simulate", "quarantine", "log",
-               "features", "rules")
+from harness import SystemTest, VIGIL, main, vigil
 
 
 def examples(help_text):
@@ -34,27 +31,26 @@ def clear_scratch():
 class Help(SystemTest):
     @classmethod
     def setUpClass(cls):
-        cls.texts = {name: vigil(*name.split(), "--help").stdout for name in ("", *SUBCOMMANDS)}
-        for name in SUBCOMMANDS:
+        cls.texts = {"": vigil("--help").stdout}
+        cls.subcommands = nested(cls.texts[""])
+        for name in cls.subcommands:
+            cls.texts[name] = vigil(name, "--help").stdout
             for inner in nested(cls.texts[name]):
                 cls.texts[f"{name} {inner}"] = vigil(name, inner, "--help").stdout
 
-    def test_every_subcommand_is_listed_and_has_an_example(self):
-        for name in SUBCOMMANDS:
-            with self.subTest(subcommand=name):
-                self.assertRegex(self.texts[""], rf"(?m)^\s*{name}\b")
+    def test_every_subcommand_has_an_example_of_its_own(self):
+        self.assertLessEqual({"serve", "ingest", "query", "tail", "rebuild", "verify", "export", "simulate", "quarantine",
+                              "log"}, set(self.subcommands))
+        self.assertLessEqual({"quarantine show", "log dump", "export features", "rules check"}, set(self.texts))
         for name, text in self.texts.items():
             with self.subTest(help=name):
-                self.assertTrue(examples(text), text)
+                self.assertTrue(any(f"build/vigil {name}".strip() in line for line in examples(text)), text)
 
-    def root(self):
-        """A copy of the repository's root in which build/vigil is the binary under test."""
-        root = self.directory / "root"
+    def empty(self):
+        """A directory with nothing but the binary under test as build/vigil: examples bring what they need."""
+        root = self.directory / "empty"
         (root / "build").mkdir(parents=True)
         (root / "build" / "vigil").symlink_to(Path(VIGIL).resolve())
-        for entry in SOURCE.iterdir():
-            if not entry.name.startswith((".", "build")):
-                (root / entry.name).symlink_to(entry)
         return root
 
     def runs_as_printed(self, command, root):
@@ -66,10 +62,10 @@ class Help(SystemTest):
             process.send_signal(signal.SIGTERM)
         rest, errors = process.communicate(timeout=120)
         self.assertEqual(0, process.returncode, f"{command}\n{output}{rest[-1500:]}\n{errors[-1500:]}")
-        self.assertTrue((output + rest + errors).strip(), f"{command} says nothing")
+        self.assertTrue(" > " in command or (output + rest + errors).strip(), f"{command} says nothing")
 
     def test_every_example_works_as_printed(self):
-        root = self.root()
+        root = self.empty()
         for name, text in self.texts.items():
             clear_scratch()
             for command in examples(text):
