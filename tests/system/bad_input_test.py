@@ -144,6 +144,23 @@ class BadInput(SystemTest):
         self.assertEqual(self.submit(GOOD)["position"], result["position"])
         self.assertEqual([], self.quarantined())
 
+    def test_quarantine_items_at_their_limits_have_room_in_the_log(self):
+        """The recorder reserves room in proportion to the raw input; what an item may hold has to fit into it, also
+        where a frame is nearly full: so many are sent at once that frames end at every possible place."""
+        for raw, reasons, items in (("x", 32, 120), ("x" * 100, 32, 100), ("x", 3, 120), ("x" * 4_000, 32, 20)):
+            # "bad_time" and "amount" with 64 bytes more each; the texts take the rest of what is allowed.
+            text_bytes = min(1024, (3072 + 8 * len(raw)) // reasons - 64 - len("bad_timeamount"))
+            reason = {"code": "bad_time", "field": "amount", "text": "t" * text_bytes}
+            for message in range(16):
+                names = [f"{reasons}-{len(raw)}-{message}-{n}-" for n in range(items)]
+                self.wire.send({"op": "quarantine", "id": message, "items": [
+                    {"raw": raw, "source": name + "s" * (512 - len(name)), "reasons": [reason] * reasons}
+                    for name in names]})
+            for message in range(16):
+                for result in self.wire.answer()["results"]:
+                    self.assertEqual(["bad_time"] * reasons, self.codes(result))
+        self.goes_on()
+
     def test_a_label_of_an_unknown_transaction_has_its_reason(self):
         answer = self.wire.ask({"op": "label", "id": 13, "label": {
             "transaction_id": "nobody", "kind": "fraud", "reported_at": iso(NOW)}})
