@@ -93,6 +93,9 @@ bool CommandLoop::take_messages() {
     messages += received;
     gather_commands();
     if (!submit_batch()) break;
+    // What became durable meanwhile does not wait for the end of the turn, or its senders would have nothing under
+    // way when it comes.
+    send_replies();
   }
   return messages > 0;
 }
