@@ -37,7 +37,11 @@ class LiveEngine : public Engine {
     std::size_t taken = 0;
     for (std::size_t i = 0; i < std::min(kPrefetchAhead, commands.size()); ++i) recorder_.prefetch(commands[i]);
     for (; taken < commands.size(); ++taken) {
-      if (taken + kPrefetchAhead < commands.size()) recorder_.prefetch(commands[taken + kPrefetchAhead]);
+      if (taken + kPrefetchAhead < commands.size()) {
+        recorder_.prefetch(commands[taken + kPrefetchAhead]);
+      } else {
+        recorder_.prefetch_nothing();
+      }
       const std::size_t needed = recorder_.bytes_needed(commands[taken]);
       if (log_->builder().bytes_free() < needed && !log_->try_commit()) break;
       auto reply = recorder_.record(commands[taken], texts_);

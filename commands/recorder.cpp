@@ -28,7 +28,9 @@ Recorder::Recorder(eventlog::Environment& environment, eventlog::Log& log, std::
     : environment_(environment), log_(log), record_bytes_max_(record_bytes_max) {}
 
 Expected<void> Recorder::replay(const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
-  auto state = WriteState::replay(log_, progress);
+  // Two frames, each twice the largest record, and as much that a segment may leave free at its end.
+  const std::uint64_t undurable_bytes_max = 3 * 2 * record_bytes_max_;
+  auto state = WriteState::replay(log_, undurable_bytes_max, progress);
   if (!state) return std::unexpected(state.error());
   state_ = std::move(*state);
   return {};

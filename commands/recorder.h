@@ -27,6 +27,7 @@ class Recorder {
 
   // Brings what a transaction will touch towards the cache.
   void prefetch(const Command& command) const;
+  void prefetch_nothing() const { state_->decision().prefetch_nothing(); }  // no command follows
   std::size_t bytes_needed(const Command& command) const;
   // Appends the events of `command`, if any. The reply's spans are ranges in `texts` until resolved.
   eventlog::Expected<Reply> record(const Command& command, ReplyTexts& texts);

@@ -25,12 +25,13 @@ void TransactionIndex::insert(std::uint64_t key, eventlog::Address address, even
   newest_->push_back({key, address});
 }
 
-void TransactionIndex::expire(eventlog::EventTime oldest) {
+void TransactionIndex::expire(eventlog::EventTime oldest, eventlog::Address settled) {
   for (int i = 0; i < kExpiredPerCall && !hours_.empty(); ++i) {
     auto first = hours_.begin();
     if (first->first >= hour_of(oldest)) return;
     Hour& entries = first->second;
     if (!entries.empty()) {
+      if (entries.back().address >= settled) return;
       index_.erase(entries.back().key, entries.back().address);
       entries.pop_back();
     }

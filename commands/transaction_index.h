@@ -23,8 +23,9 @@ class TransactionIndex {
     return index_.find(key, visit);
   }
   void prefetch(std::uint64_t key) const { index_.prefetch(key); }
-  // Forgets ids whose event time is before `oldest`, up to a small constant number per call.
-  void expire(eventlog::EventTime oldest);
+  // Forgets ids whose event time is before `oldest`, up to a small constant number per call. What stands at or
+  // behind `settled` stays: the log's id index may not know it yet.
+  void expire(eventlog::EventTime oldest, eventlog::Address settled);
   std::size_t size() const { return index_.size(); }
   std::size_t bytes() const;
 

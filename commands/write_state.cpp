@@ -34,8 +34,10 @@ std::uint64_t entity_key(std::string_view id) { return XXH3_64bits(id.data(), id
 std::uint64_t quarantine_key(std::span<const std::byte> raw) { return XXH3_64bits(raw.data(), raw.size()); }
 
 Expected<std::unique_ptr<WriteState>> WriteState::replay(
-    const eventlog::LogSource& log, const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
+    const eventlog::LogSource& log, std::uint64_t undurable_bytes_max,
+    const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
   auto state = std::make_unique<WriteState>();
+  state->undurable_bytes_max_ = undurable_bytes_max;
   if (auto prepared = state->prepare(log); !prepared) return std::unexpected(prepared.error());
   auto cursor = log.read_from(eventlog::Position{1});
   if (!cursor) return std::unexpected(cursor.error());
@@ -115,7 +117,8 @@ void WriteState::apply(const eventlog::TransactionDecided& event, Address addres
   transactions_.insert(eventlog::transaction_key(transaction.id), address, transaction.event_time);
   // Stream time may run ahead of the wall clock by the allowed skew; whatever either clock still accepts is kept.
   const std::int64_t reach_us = policy_.horizon_us + policy_.future_skew_us;
-  transactions_.expire(eventlog::EventTime{decision_->stream_time().value() - reach_us});
+  const std::uint64_t settled = address.value() - std::min(address.value(), undurable_bytes_max_);
+  transactions_.expire(eventlog::EventTime{decision_->stream_time().value() - reach_us}, Address{settled});
 }
 
 void WriteState::apply(const eventlog::TransactionQuarantined& event, Address address) {

@@ -22,9 +22,11 @@ namespace vigil::commands {
 // them and replays. Invariant: `features` and `rule_sets.back()` were compiled for each other.
 class WriteState {
  public:
-  // Folds the durable log from its first event. `progress` gets events done and in all.
+  // Folds the durable log from its first event. `progress` gets events done and in all. `undurable_bytes_max`:
+  // how far behind the newest event the log may not be durable yet.
   static eventlog::Expected<std::unique_ptr<WriteState>> replay(
-      const eventlog::LogSource& log, const std::function<void(std::uint64_t, std::uint64_t)>& progress = {});
+      const eventlog::LogSource& log, std::uint64_t undurable_bytes_max,
+      const std::function<void(std::uint64_t, std::uint64_t)>& progress = {});
 
   // Folds one event; `address` is where it stands. Decided events must come in log order.
   void apply(const eventlog::TransactionDecided& event, eventlog::Address address);
@@ -62,6 +64,7 @@ class WriteState {
   eventlog::Expected<void> apply(const eventlog::FeaturesActivated& event);
   eventlog::Expected<void> prepare(const eventlog::LogSource& log);
 
+  std::uint64_t undurable_bytes_max_ = 0;
   Policy policy_;
   bool policy_known_ = false;
   std::vector<std::unique_ptr<rules::Catalogue>> catalogues_;  // by version

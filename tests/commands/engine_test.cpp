@@ -229,6 +229,23 @@ TEST_F(EngineTest, ALabelOfAnUnknownTransactionIsQuarantined) {
   EXPECT_EQ(reply.reasons[0].code, "unknown_transaction");
 }
 
+// Decided, far beyond the horizon already, and not yet durable: neither the log's id index nor the horizon knows it.
+TEST_F(EngineTest, WhatIsNotDurableYetIsKnownHoweverOldItIs) {
+  std::vector<std::string> ids{"old"};
+  for (int i = 0; i < 20; ++i) ids.push_back("later" + std::to_string(i));
+  std::vector<Command> commands{{SubmitTransaction{transaction("old")}, "{}", "test"}};
+  for (std::size_t i = 1; i < ids.size(); ++i) {
+    commands.push_back({SubmitTransaction{transaction(ids[i], 60 * 86'400)}, "{}", "test"});
+  }
+  commands.push_back({ReportLabel{label("old")}, "{}", "test"});
+  commands.push_back({SubmitTransaction{transaction("old")}, "{}", "test"});
+  ASSERT_EQ(engine_->submit(commands, replies_).value(), commands.size());
+  EXPECT_EQ(replies_[21].status, ReplyStatus::applied);
+  EXPECT_EQ(replies_[22].status, ReplyStatus::decided);
+  EXPECT_TRUE(replies_[22].repeat);
+  EXPECT_TRUE(engine_->settle());
+}
+
 TEST_F(EngineTest, EveryStatefulCheckHasItsReason) {
   submit(transaction("t1", 20 * 86'400));
   const auto code_of = [&](const eventlog::Transaction& t) {

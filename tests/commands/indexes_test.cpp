@@ -20,6 +20,7 @@ using eventlog::Code;
 using eventlog::EventTime;
 
 constexpr std::int64_t kHourUs = 3600ll * 1'000'000;
+constexpr Address kAllSettled{~std::uint64_t{0}};
 
 std::set<std::uint64_t> found(const AddressIndex& index, std::uint64_t key) {
   std::set<std::uint64_t> addresses;
@@ -68,7 +69,7 @@ TEST(TransactionIndex, ForgetsOnlyWhatIsOlderThanTheHorizon) {
     index.insert(i << 50, Address{i}, EventTime{static_cast<std::int64_t>(i) * kHourUs / 10});
   }
   // Ids 1 … 499 are in hours before the 50th; a call forgets a few, many calls all of them.
-  for (int i = 0; i < 1000; ++i) index.expire(EventTime{50 * kHourUs});
+  for (int i = 0; i < 1000; ++i) index.expire(EventTime{50 * kHourUs}, kAllSettled);
   const auto knows = [&](std::uint64_t i) { return index.find(i << 50, [](Address) { return true; }); };
   EXPECT_FALSE(knows(499));
   EXPECT_TRUE(knows(500));
@@ -78,7 +79,16 @@ TEST(TransactionIndex, ForgetsOnlyWhatIsOlderThanTheHorizon) {
 TEST(TransactionIndex, EventTimesBefore1970AreOrdered) {
   TransactionIndex index;
   index.insert(1, Address{1}, EventTime{-1});
-  index.expire(EventTime{0});
+  index.expire(EventTime{0}, kAllSettled);
+  EXPECT_EQ(index.size(), 0u);
+}
+
+TEST(TransactionIndex, WhatTheLogMayNotHaveSyncedYetIsKept) {
+  TransactionIndex index;
+  index.insert(1, Address{100}, EventTime{0});
+  index.expire(EventTime{50 * kHourUs}, Address{100});
+  EXPECT_EQ(index.size(), 1u);
+  index.expire(EventTime{50 * kHourUs}, Address{101});
   EXPECT_EQ(index.size(), 0u);
 }
 
@@ -169,11 +179,11 @@ TEST(AlertCooldown, BehavesLikeAMapOfRuleAndCustomerAndForgetsOnlyWhatIsOld) {
 TEST(TransactionIndex, AnHourThatWasForgottenMayComeBack) {
   TransactionIndex index;
   index.insert(1ull << 50, Address{1}, EventTime{0});
-  for (int i = 0; i < 3; ++i) index.expire(EventTime{5 * kHourUs});
+  for (int i = 0; i < 3; ++i) index.expire(EventTime{5 * kHourUs}, kAllSettled);
   EXPECT_EQ(index.size(), 0u);
   index.insert(2ull << 50, Address{2}, EventTime{1});
   EXPECT_TRUE(index.find(2ull << 50, [](Address) { return true; }));
-  index.expire(EventTime{5 * kHourUs});
+  index.expire(EventTime{5 * kHourUs}, kAllSettled);
   EXPECT_EQ(index.size(), 0u);
 }
 
