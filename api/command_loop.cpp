@@ -21,7 +21,7 @@ using commands::Message;
 constexpr std::size_t kMessagesPerTurn = 128;
 constexpr std::size_t kCommandsPerTurn = 128;
 // A batch with this many commands fills the cache's pipeline; more messages would only wait.
-constexpr std::size_t kBatchCommands = 64;
+constexpr std::size_t kBatchCommands = 256;
 
 // While the frame being built is full, how often the loop looks whether the commit before it stalls.
 constexpr std::chrono::milliseconds kStallLook{100};

@@ -71,7 +71,7 @@ class CommandLoop {
   };
   // Messages parsed before they are decided together, so that the state of the later ones is on its way to the
   // cache while the first are decided.
-  static constexpr std::size_t kBatchMessages = 16;
+  static constexpr std::size_t kBatchMessages = 32;
 
   bool take_messages();
   Received receive(Incoming& incoming);

@@ -54,7 +54,7 @@ int run(int argc, char** argv) {
   Settings settings;
   settings.vigil = std::filesystem::canonical("/proc/self/exe").parent_path() / "vigil";
   settings.scratch = std::filesystem::current_path() / "bench-data";
-  std::string_view only;  // one part; the limits are always measured
+  std::string_view only;  // one part
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
     if (argument == "--seconds" && i + 1 < argc) {
@@ -76,9 +76,13 @@ int run(int argc, char** argv) {
   }
   std::filesystem::create_directories(settings.scratch);
   std::printf("%s, %u cores\n", processor().c_str(), std::thread::hardware_concurrency());
-  const Limits limits = measure_limits(settings);
-  if (only.empty() || only == "in_process") measure_in_process(settings);
-  if (only.empty() || only == "over_zeromq") measure_over_zeromq(settings, limits);
+  if (only == "in_process") {
+    measure_in_process(settings);
+  } else {
+    const Limits limits = measure_limits(settings);
+    if (only.empty()) measure_in_process(settings);
+    measure_over_zeromq(settings, limits);
+  }
   std::filesystem::remove_all(settings.scratch);
   return 0;
 }

@@ -1,6 +1,7 @@
 // Ingest into a data directory that this process owns: decide here, record durably, follow with read models.
 #include <span>
 
+#include "commands/read_ahead.h"
 #include "eventlog/storage/posix_environment.h"
 #include "projections/read_models.h"
 #include "tools/commit_wait.h"
@@ -44,12 +45,18 @@ class Run {
     const std::string map_policy = reader.policy() ? reader.policy()->to_toml() : "";
     if (auto done = submit(activations(options_, map_policy)); !done) return std::unexpected(done.error());
     if (!summary_.refused.empty()) return eventlog::fail(eventlog::ErrorKind::invalid, summary_.first_refusals.front());
+    const std::uint64_t bytes_total = reader.bytes_total();
+    commands::ReadAhead input([&]() -> Expected<commands::ReadAhead::Batch> {
+      const auto read = reader.read(options_.batch);
+      if (!read) return std::unexpected(read.error());
+      return commands::ReadAhead::Batch{*read, reader.bytes_done()};
+    });
     while (!interruption_.requested()) {
-      const auto commands = reader.read(options_.batch);
-      if (!commands) return std::unexpected(commands.error());
-      if (commands->empty()) return summary_;
-      if (auto done = submit(*commands); !done) return std::unexpected(done.error());
-      progress_.update(summary_.transactions(), reader.bytes_done(), reader.bytes_total());
+      const auto batch = input.next();
+      if (!batch) return std::unexpected(batch.error());
+      if (batch->commands.empty()) return summary_;
+      if (auto done = submit(batch->commands); !done) return std::unexpected(done.error());
+      progress_.update(summary_.transactions(), batch->bytes_done, bytes_total);
     }
     summary_.interrupted = true;
     return summary_;
