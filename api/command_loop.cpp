@@ -142,6 +142,7 @@ std::size_t CommandLoop::fill_batch() {
       continue;
     }
     slot.message = &message;
+    engine_.announce(message.commands);
     commands += message.commands.size();
     ++batch_messages_;
   }

@@ -13,8 +13,10 @@ namespace {
 
 // A frame is at most a quarter of a segment and must hold the largest record twice (log.h).
 constexpr std::uint64_t kSegmentBytesMin = 4ull << 20;
-// How many transactions ahead their state is brought into the cache.
+// How many transactions ahead their state is brought into the cache, and how many may be announced before they are
+// submitted: what they touch must stay in the second level.
 constexpr std::size_t kPrefetchAhead = 16;
+constexpr std::size_t kAnnouncedMax = 64;
 
 std::size_t record_bytes_max(const eventlog::LogOptions& options) {
   return std::min(options.frame_bytes_max, options.segment_bytes / 4) / 2;
@@ -34,13 +36,11 @@ class LiveEngine : public Engine {
   Expected<std::size_t> submit(std::span<const Command> commands, std::vector<Reply>& replies) override {
     replies.clear();
     texts_.clear();
-    std::size_t taken = 0;
-    for (std::size_t i = 0; i < std::min(kPrefetchAhead, commands.size()); ++i) recorder_.prefetch(commands[i]);
+    std::size_t taken = 0, announced = std::min(announced_, commands.size());
     for (; taken < commands.size(); ++taken) {
-      if (taken + kPrefetchAhead < commands.size()) {
-        recorder_.prefetch(commands[taken + kPrefetchAhead]);
-      } else {
-        recorder_.prefetch_nothing();
+      if (announced == commands.size()) recorder_.prefetch_nothing();
+      for (; announced < std::min(commands.size(), taken + 1 + kPrefetchAhead); ++announced) {
+        recorder_.prefetch(commands[announced]);
       }
       const std::size_t needed = recorder_.bytes_needed(commands[taken]);
       if (log_->builder().bytes_free() < needed && !log_->try_commit()) break;
@@ -50,7 +50,15 @@ class LiveEngine : public Engine {
       texts_.close_reply();
     }
     texts_.resolve(replies);
+    announced_ = std::max(announced, announced_) - taken;
     return taken;
+  }
+
+  void announce(std::span<const Command> commands) override {
+    for (const Command& command : commands.first(std::min(commands.size(), kAnnouncedMax - announced_))) {
+      recorder_.prefetch(command);
+      ++announced_;
+    }
   }
 
   bool try_commit() override { return log_->try_commit(); }
@@ -66,6 +74,7 @@ class LiveEngine : public Engine {
   std::unique_ptr<eventlog::Log> log_;
   Recorder recorder_;
   ReplyTexts texts_;
+  std::size_t announced_ = 0;  // of the commands that come next
 };
 
 }  // namespace

@@ -66,6 +66,10 @@ class Engine {
   // batch may be answered then.
   virtual eventlog::Expected<std::size_t> submit(std::span<const Command> commands, std::vector<Reply>& replies) = 0;
 
+  // Says which commands the next calls of submit() will bring, in order, so that the state they need is on its way to
+  // the cache while the caller is busy with something else, such as parsing the next ones. No visible effect.
+  virtual void announce(std::span<const Command> commands) = 0;
+
   // Hands over what is built if no commit is under way. True when a commit was started.
   virtual bool try_commit() = 0;
   // Waits until all that was submitted is durable.

@@ -135,6 +135,7 @@ class HeldEngine : public commands::Engine {
     }
     return replies.size();
   }
+  void announce(std::span<const commands::Command>) override {}
   bool try_commit() override {
     const bool began = log_.try_commit();
     if (began) log_.end_if_released();
