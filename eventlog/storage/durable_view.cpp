@@ -33,22 +33,23 @@ void DurableView::publish(std::uint64_t bytes, Position position) {
     last().set_durable_bytes(bytes);
     durable_.store(position.value(), std::memory_order_release);
   }
-  published_.notify_all();
+  published_.ring();
 }
 
 void DurableView::close() {
-  {
-    const std::lock_guard lock(publish_mutex_);
-    closed_ = true;
-  }
-  published_.notify_all();
+  closed_ = true;
+  published_.ring();
 }
 
 bool DurableView::wait_for(Position position, std::chrono::milliseconds timeout) const {
-  if (durable() >= position) return true;
-  std::unique_lock lock(publish_mutex_);
-  published_.wait_for(lock, timeout, [&] { return closed_ || durable() >= position; });
-  return durable() >= position;
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  while (true) {
+    const Signal::Ticket ticket = published_.ticket();
+    if (durable() >= position) return true;
+    const auto left = deadline - std::chrono::steady_clock::now();
+    if (closed_ || left <= std::chrono::nanoseconds(0)) return false;
+    published_.wait(ticket, left);
+  }
 }
 
 std::string DurableView::id() const {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
@@ -11,6 +10,7 @@
 
 #include "eventlog/storage/log.h"
 #include "eventlog/storage/segment.h"
+#include "eventlog/storage/signal.h"
 
 namespace vigil::eventlog {
 
@@ -49,10 +49,10 @@ class DurableView {
   mutable std::shared_mutex segments_mutex_;
   std::vector<std::unique_ptr<Segment>> segments_;
 
-  mutable std::mutex publish_mutex_;
-  mutable std::condition_variable published_;
+  mutable std::mutex publish_mutex_;  // held briefly, by those who need length and position of the same moment
   std::atomic<std::uint64_t> durable_{0};
-  bool closed_ = false;
+  std::atomic<bool> closed_{false};
+  Signal published_;  // rung when one of the two changes
 };
 
 }  // namespace vigil::eventlog
