@@ -39,9 +39,9 @@ struct ModelStatus {
   std::string reason;    // why it is parked or rebuilding (names the position), else ""
 };
 
-// Thread-safe but for close(). Opened by open(), it folds the log with one thread per model and its queries are as fresh as
-// applied(); opened read-only, queries see each model's checkpoint. An answer about something unknown is
-// empty, never an error; errors are `io` and `damaged`.
+// Thread-safe but for close(). Opened by open(), it folds the log beside the writer, and no model is held up by another
+// (convoy.h); its queries are as fresh as applied(). Opened read-only, queries see each model's checkpoint. An answer
+// about something unknown is empty, never an error; errors are `io` and `damaged`.
 class ReadModels {
  public:
   // Locks `directory` (created when missing) and follows `log` from each model's checkpoint. A model that is

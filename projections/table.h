@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "projections/loader.h"
+#include "projections/merged_scan.h"
 #include "projections/store.h"
 #include "projections/table_base.h"
 
@@ -92,21 +93,7 @@ class Table final : public TableBase {
         if (entry->key >= from) overlay.emplace(entry->key, &entry->value);
       }
     }
-    auto next = overlay.begin();
-    bool more = true;
-    std::optional<Error> bad;
-    auto scanned = view.scan(database_, from, [&](std::string_view key, std::string_view bytes) {
-      for (; more && next != overlay.end() && next->first < key; ++next) more = visit(next->first, *next->second);
-      if (!more) return false;
-      if (next != overlay.end() && next->first == key) return true;  // visited from the overlay, next time round
-      V value{};
-      if (!value.load(bytes)) bad = Loader::bad_value(key);
-      return more = !bad && visit(key, static_cast<const V&>(value));
-    });
-    if (!scanned) return scanned;
-    if (bad) return std::unexpected(*bad);
-    for (; more && next != overlay.end(); ++next) more = visit(next->first, *next->second);
-    return {};
+    return scan_merged(view, database_, from, overlay, visit);
   }
 
   void take_changes() override;
