@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "eventlog/schema/events.h"
+#include "rules/ruleset/rule_set.h"
 
 namespace vigil::commands {
 
@@ -27,7 +28,7 @@ class AlertCooldown {
   std::size_t size() const { return size_; }
 
   // The longest cool-down a rule may ask for.
-  static constexpr std::int64_t kKeptUs = 30ll * 86'400 * 1'000'000;
+  static constexpr std::int64_t kKeptUs = rules::kRuleCooldownUsMax;
 
  private:
   struct Entry {

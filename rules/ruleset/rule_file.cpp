@@ -190,7 +190,7 @@ bool Reader::cooldown_of(const toml::table& table, std::int64_t& cooldown_us) {
   const toml::source_region& where = table.get("cooldown")->source();
   const auto us = parse_duration_us(*given);
   if (!us) return refuse(where, "malformed duration " + quoted(*given) + " (like \"30s\", \"10m\", \"24h\", \"7d\")");
-  if (*us > kRuleCooldownUsMax) return refuse(where, "'cooldown' must be at most 366d");
+  if (*us > kRuleCooldownUsMax) return refuse(where, "'cooldown' must be at most 30d");
   cooldown_us = *us;
   return true;
 }

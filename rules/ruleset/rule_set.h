@@ -18,7 +18,7 @@ namespace vigil::rules {
 inline constexpr std::size_t kRulesTextBytesMax = std::size_t{1} << 20;  // an event must hold it
 inline constexpr std::size_t kRuleDescriptionBytesMax = 512;             // a line or two on a screen
 inline constexpr std::int32_t kRuleScoreMax = 1000;                     // kRulesMax of them fit 32 bits
-inline constexpr std::int64_t kRuleCooldownUsMax = 366LL * 86'400'000'000;  // a year
+inline constexpr std::int64_t kRuleCooldownUsMax = 30LL * 86'400'000'000;  // alerts are remembered so long
 
 struct Rule {
   std::string id;

@@ -186,6 +186,25 @@ TEST_F(LogTest, FirstAtOrAfterFindsTheFirstPositionOfATime) {
   }
 }
 
+// Whoever withdraws the listener may go at once: it is not called any more, nor still under way. What it wrote to is
+// overwritten and checked, which the sanitizers see as well.
+TEST_F(LogTest, AWithdrawnListenerIsNotCalledAnyMore) {
+  open();
+  for (int i = 0; i < 300; ++i) {
+    auto calls = std::make_unique<std::uint64_t>(0);
+    log_->on_commit([heard = calls.get()](const Expected<Position>&) {
+      for (int step = 0; step < 100; ++step) *heard += 1;
+    });
+    build();
+    log_->try_commit();
+    log_->on_commit({});
+    EXPECT_EQ(*calls % 100, 0u) << "a call was under way";
+    *calls = 7;
+    EXPECT_EQ(*calls, 7u);
+  }
+  ASSERT_TRUE(log_->settle());
+}
+
 TEST_F(LogTest, CommitsWhatIsBuiltOneAtATime) {
   open();
   std::mutex mutex;

@@ -189,7 +189,7 @@ TEST(RuleSetErrors, UnknownWords) {
   EXPECT_EQ(error_of(rule("severity = \"high\"\n")), "rules.toml:5:12: unknown severity 'high' (P0, P1, P2 or P3)");
   EXPECT_EQ(error_of(rule("cooldown = \"1 hour\"\n")),
             "rules.toml:5:12: malformed duration '1 hour' (like \"30s\", \"10m\", \"24h\", \"7d\")");
-  EXPECT_EQ(error_of(rule("cooldown = \"367d\"\n")), "rules.toml:5:12: 'cooldown' must be at most 366d");
+  EXPECT_EQ(error_of(rule("cooldown = \"31d\"\n")), "rules.toml:5:12: 'cooldown' must be at most 30d");
 }
 
 TEST(RuleSetErrors, IdsArePlainAndTakenOnce) {
