@@ -131,6 +131,8 @@ Expected<void> serve_until_stopped(const ServeOptions& options, StopSignal& sign
     if (!served) return served;
   }
   spdlog::info("stopping: all that was accepted is answered");
+  // They take in all that is durable, so that whoever opens them next sees it; a parked one stays where it is.
+  static_cast<void>((*models)->flush());
   if (auto closed = (*models)->close(); !closed) return closed;
   return (*engine)->close();
 }
