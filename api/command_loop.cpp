@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "api/reply_json.h"
+#include "eventlog/storage/thread_role.h"
 
 namespace vigil::api {
 namespace {
@@ -59,6 +60,7 @@ ServiceStatus CommandLoop::status() const {
 
 eventlog::Expected<void> CommandLoop::run(QueryThread& queries) {
   name_thread();
+  eventlog::take_role(eventlog::ThreadRole::prompt);
   queries_ = &queries;
   measure_state();
   publish_status();

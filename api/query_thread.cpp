@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "eventlog/storage/thread_role.h"
+
 namespace vigil::api {
 namespace {
 
@@ -64,6 +66,7 @@ void QueryThread::hurry() {
 
 void QueryThread::run() {
   ::pthread_setname_np(::pthread_self(), "query");
+  eventlog::take_role(eventlog::ThreadRole::usual);  // a long query is nobody's hurry
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     const auto something_to_do = [this] {

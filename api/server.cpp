@@ -4,6 +4,7 @@
 
 #include "api/event_publisher.h"
 #include "api/query_thread.h"
+#include "eventlog/storage/thread_role.h"
 
 namespace vigil::api {
 namespace {
@@ -99,6 +100,8 @@ class ZmqServer final : public Server {
 
 Expected<std::unique_ptr<Server>> Server::open(commands::Engine& engine, const projections::ReadModels& models,
                                                const ServerOptions& options) {
+  // ZeroMQ starts its own threads from this one, and they inherit its role.
+  eventlog::take_role(eventlog::ThreadRole::prompt);
   auto server = std::make_unique<ZmqServer>(engine, models, options);
   if (auto listening = server->listen_on_all(); !listening) return std::unexpected(listening.error());
   return server;

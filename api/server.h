@@ -18,7 +18,8 @@ struct ServerOptions {
 };
 
 // Threads: run() belongs to one thread, which owns `engine` while it runs; stop() and the endpoints are
-// thread-safe. Queries and published events have a thread each.
+// thread-safe. Queries and published events have a thread each. The threads that open and run it ask the system for
+// short time slices (eventlog/storage/thread_role.h).
 class Server {
  public:
   // Listens (messages queue up until run()). Takes the log's on_commit listener. `engine` and `models` outlive

@@ -1,11 +1,12 @@
 #include "projections/convoy.h"
 
 #include <pthread.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <limits>
 #include <utility>
+
+#include "eventlog/storage/thread_role.h"
 
 namespace vigil::projections {
 namespace {
@@ -26,10 +27,7 @@ constexpr std::size_t kThreadNameMax = 15;
 }  // namespace
 
 void begin_model_thread(const std::string& name) {
-  // Read models follow; decisions are waited for. On a busy machine the deciding and committing threads go first.
-  // A thread's own niceness is Linux's reading of PRIO_PROCESS with who = 0; where it is refused nothing is lost.
-  constexpr int kNicer = 10;
-  static_cast<void>(::setpriority(PRIO_PROCESS, 0, kNicer));
+  eventlog::take_role(eventlog::ThreadRole::patient);  // decisions are waited for, read models follow
   static_cast<void>(::pthread_setname_np(::pthread_self(), name.substr(0, kThreadNameMax).c_str()));
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "eventlog/storage/invariant.h"
+#include "eventlog/storage/thread_role.h"
 
 namespace vigil::eventlog {
 
@@ -50,6 +51,7 @@ std::optional<Error> Committer::failure() const {
 }
 
 void Committer::work() {
+  take_role(ThreadRole::prompt);
   while (true) {
     FrameBuffer* job = nullptr;
     {
