@@ -9,19 +9,11 @@
 
 #include "eventlog/storage/log.h"
 #include "eventlog/storage/segment.h"
+#include "eventlog/storage/segment_chain.h"
 
 namespace vigil::eventlog {
 
 inline constexpr std::string_view kCleanName = "CLEAN";
-
-// The headers of all segments in `directory`, oldest first, after checking that they chain: names, sizes, log
-// id, base addresses, and that each one's predecessor ends with the position and the hash the header says.
-// Empty when there are none. Errors: damaged (hole, stray, foreign or doubled file), unsupported_version, io.
-Expected<std::vector<SegmentHeader>> read_segment_headers(Environment& environment,
-                                                          const std::filesystem::path& directory);
-
-// Where the log stands before a segment's first frame.
-ChainState chain_before(const SegmentHeader& header);
 
 // Moves `chain` over all intact frames of `segment` from where it is, calling `seen` with each frame and its
 // offset. Returns why it stopped: the fault of what stands there.
