@@ -8,9 +8,14 @@
 
 namespace vigil::eventlog {
 
-Committer::Committer(Environment& environment, DurableView& view, SegmentSupply& supply, const ChainState& end,
-                     std::unique_ptr<File> file)
-    : environment_(environment), view_(view), supply_(supply), chain_(end), file_(std::move(file)) {
+Committer::Committer(Environment& environment, DurableView& view, SegmentSupply& supply,
+                     const ChainState& end, std::unique_ptr<File> file)
+    : environment_(environment),
+      view_(view),
+      supply_(supply),
+      chain_(end),
+      file_(std::move(file)),
+      monitor_(environment.make_monitor()) {
   thread_ = environment_.start_thread([this] { work(); });
 }
 
@@ -18,10 +23,10 @@ Committer::~Committer() { stop(); }
 
 void Committer::stop() {
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(*monitor_);
     stop_ = true;
   }
-  changed_.notify_all();
+  monitor_->notify_all();
   thread_.reset();
 }
 
@@ -33,20 +38,20 @@ void Committer::on_commit(Listener listener) {
 void Committer::submit(FrameBuffer& buffer) {
   invariant(!committing(), "at most one commit is on its way");
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(*monitor_);
     job_ = &buffer;
     committing_.store(true, std::memory_order_relaxed);
   }
-  changed_.notify_all();
+  monitor_->notify_all();
 }
 
 void Committer::wait_until_idle() {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return !committing_.load(std::memory_order_acquire); });
+  std::unique_lock lock(*monitor_);
+  monitor_->wait_until([this] { return !committing_.load(std::memory_order_acquire); });
 }
 
 std::optional<Error> Committer::failure() const {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(*monitor_);
   return failure_;
 }
 
@@ -55,8 +60,8 @@ void Committer::work() {
   while (true) {
     FrameBuffer* job = nullptr;
     {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return stop_ || job_ != nullptr; });
+      std::unique_lock lock(*monitor_);
+      monitor_->wait_until([this] { return stop_ || job_ != nullptr; });
       if (job_ == nullptr) return;
       job = std::exchange(job_, nullptr);
     }
@@ -66,7 +71,7 @@ void Committer::work() {
 
 void Committer::finish(const Expected<void>& committed) {
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(*monitor_);
     if (!committed) {
       failure_ = committed.error();
       poisoned_.store(true, std::memory_order_release);
@@ -74,7 +79,7 @@ void Committer::finish(const Expected<void>& committed) {
     // Before the listener is called, so that whoever it wakes can hand over the next frame at once.
     committing_.store(false, std::memory_order_release);
   }
-  changed_.notify_all();
+  monitor_->notify_all();
   const std::lock_guard listening(listener_mutex_);
   if (!listener_) return;
   if (committed) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -54,8 +53,7 @@ class Committer {
   Sha256 sha_;
   bool spare_asked_ = false;
 
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  const std::unique_ptr<Monitor> monitor_;  // guards what follows; notified when it changes
   FrameBuffer* job_ = nullptr;
   std::optional<Error> failure_;
   std::mutex listener_mutex_;  // held while the listener runs, so that it may be replaced and its owner go

@@ -1,7 +1,9 @@
-// The seam between the log and the machine: every file, clock, random bit and thread of eventlog comes
-// through here, so that tests can run the log on a disk that tears, fills up and fails.
+// The seam between the log and the machine: every file, clock, random bit, thread and wait of eventlog
+// comes through here, so that tests can run the log on a disk that tears, fills up and fails, in any order of
+// events.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -55,6 +57,24 @@ class Thread {
   virtual ~Thread() = default;
 };
 
+// A lock with a condition. Thread-safe; std::unique_lock and std::lock_guard hold it.
+class Monitor {
+ public:
+  virtual ~Monitor() = default;
+  virtual void lock() = 0;
+  virtual void unlock() = 0;
+  // Both require the lock, give it up while they wait, and hold it again when they return: after a
+  // notification, after `timeout`, or for no reason.
+  virtual void wait() = 0;
+  virtual void wait_for(std::chrono::milliseconds timeout) = 0;
+  virtual void notify_all() = 0;  // with or without the lock
+
+  template <class Condition>
+  void wait_until(Condition condition) {
+    while (!condition()) wait();
+  }
+};
+
 enum class OpenMode {
   read,
   write,   // an existing file, for reading and writing
@@ -78,6 +98,7 @@ class Environment {
   virtual IngestTime now() = 0;
   virtual void random(std::span<std::byte> bytes) = 0;
   virtual std::unique_ptr<Thread> start_thread(std::function<void()> body) = 0;
+  virtual std::unique_ptr<Monitor> make_monitor() = 0;
 };
 
 }  // namespace vigil::eventlog

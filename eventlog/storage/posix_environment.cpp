@@ -1,20 +1,21 @@
 #include "eventlog/storage/posix_environment.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/mman.h>
-#include <sys/random.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <condition_variable>
 #include <cstring>
+#include <dirent.h>
+#include <fcntl.h>
+#include <mutex>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
 #include <system_error>
 #include <thread>
+#include <unistd.h>
 
 #include "eventlog/storage/invariant.h"
 
@@ -37,7 +38,9 @@ class PosixMapping : public Mapping {
   ~PosixMapping() override {
     if (bytes_ > 0) ::munmap(address_, bytes_);
   }
-  std::span<const std::byte> bytes() const override { return {static_cast<const std::byte*>(address_), bytes_}; }
+  std::span<const std::byte> bytes() const override {
+    return {static_cast<const std::byte*>(address_), bytes_};
+  }
 
  private:
   void* address_;
@@ -50,7 +53,7 @@ class PosixFile : public File {
   ~PosixFile() override { ::close(descriptor_); }
 
   Expected<std::uint64_t> size() override {
-    struct stat status {};
+    struct stat status{};
     if (::fstat(descriptor_, &status) != 0) return refused(path_, "stat", errno);
     return static_cast<std::uint64_t>(status.st_size);
   }
@@ -61,8 +64,8 @@ class PosixFile : public File {
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) return refused(path_, "read", errno);
       if (got == 0) {
-        return fail(ErrorKind::io, path_.string() + ": read at offset " + std::to_string(offset) +
-                                       ": the file ends before");
+        return fail(ErrorKind::io,
+                    path_.string() + ": read at offset " + std::to_string(offset) + ": the file ends before");
       }
       bytes = bytes.subspan(static_cast<std::size_t>(got));
       offset += static_cast<std::uint64_t>(got);
@@ -83,8 +86,8 @@ class PosixFile : public File {
 
   Expected<void> write_zeros(std::uint64_t offset, std::uint64_t bytes) override {
     alignas(4096) static constexpr std::array<std::byte, 1 << 20> kZeros{};
-    // A second descriptor of the same file, so that only these writes go past the cache. Not every file system
-    // has such writes; then they are ordinary ones.
+    // A second descriptor of the same file, so that only these writes go past the cache. Not every file
+    // system has such writes; then they are ordinary ones.
     const std::string self = "/proc/self/fd/" + std::to_string(descriptor_);
     const int direct = ::open(self.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC);
     if (direct < 0) return File::write_zeros(offset, bytes);
@@ -148,6 +151,27 @@ class JoinedThread : public Thread {
   std::jthread thread_;
 };
 
+class MutexMonitor : public Monitor {
+ public:
+  void lock() override { mutex_.lock(); }
+  void unlock() override { mutex_.unlock(); }
+  void wait() override {
+    std::unique_lock held(mutex_, std::adopt_lock);
+    changed_.wait(held);
+    static_cast<void>(held.release());
+  }
+  void wait_for(std::chrono::milliseconds timeout) override {
+    std::unique_lock held(mutex_, std::adopt_lock);
+    changed_.wait_for(held, timeout);
+    static_cast<void>(held.release());
+  }
+  void notify_all() override { changed_.notify_all(); }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+};
+
 }  // namespace
 
 Expected<std::unique_ptr<File>> PosixEnvironment::open(const std::filesystem::path& path, OpenMode mode) {
@@ -207,7 +231,8 @@ Expected<std::unique_ptr<Lock>> PosixEnvironment::lock(const std::filesystem::pa
   const int error = errno;
   ::close(descriptor);
   if (error != EWOULDBLOCK) return refused(path, "lock", error);
-  return fail(ErrorKind::locked, path.string() + ": locked: another Vigil process writes here; stop it first");
+  return fail(ErrorKind::locked,
+              path.string() + ": locked: another Vigil process writes here; stop it first");
 }
 
 IngestTime PosixEnvironment::now() {
@@ -225,5 +250,7 @@ void PosixEnvironment::random(std::span<std::byte> bytes) {
 std::unique_ptr<Thread> PosixEnvironment::start_thread(std::function<void()> body) {
   return std::make_unique<JoinedThread>(std::move(body));
 }
+
+std::unique_ptr<Monitor> PosixEnvironment::make_monitor() { return std::make_unique<MutexMonitor>(); }
 
 }  // namespace vigil::eventlog

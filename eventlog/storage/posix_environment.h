@@ -17,6 +17,7 @@ class PosixEnvironment : public Environment {
   IngestTime now() override;
   void random(std::span<std::byte> bytes) override;
   std::unique_ptr<Thread> start_thread(std::function<void()> body) override;
+  std::unique_ptr<Monitor> make_monitor() override;
 };
 
 }  // namespace vigil::eventlog

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <mutex>
 #include <vector>
 
 namespace vigil::eventlog {
@@ -11,15 +12,18 @@ namespace {
 constexpr std::uint64_t kFillAtOnceBytes = 1u << 20;
 // The zeros reach the disk in portions, so that commits under way need not queue behind a whole segment.
 constexpr std::uint64_t kFillSyncBytes = 8u << 20;
-// Between two portions, as long as nobody waits for the spare: it is needed much later, commits are on their way
-// now. A default segment takes a second or two, and is used up in no less than that.
+// Between two portions, as long as nobody waits for the spare: it is needed much later, commits are on their
+// way now. A default segment takes a second or two, and is used up in no less than that.
 constexpr std::chrono::milliseconds kFillPause{4};
 
 }  // namespace
 
 SegmentSupply::SegmentSupply(Environment& environment, std::filesystem::path directory,
                              std::uint64_t segment_bytes)
-    : environment_(environment), directory_(std::move(directory)), segment_bytes_(segment_bytes) {
+    : environment_(environment),
+      directory_(std::move(directory)),
+      segment_bytes_(segment_bytes),
+      monitor_(environment.make_monitor()) {
   // A spare left by the writer before was renamed only after it was synced, and nothing wrote to it since
   // but perhaps a header, which take() overwrites.
   if (auto file = environment_.open(directory_ / kSpareName, OpenMode::read)) {
@@ -31,56 +35,56 @@ SegmentSupply::SegmentSupply(Environment& environment, std::filesystem::path dir
 
 SegmentSupply::~SegmentSupply() {
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(*monitor_);
     stop_ = true;
   }
-  changed_.notify_all();
+  monitor_->notify_all();
   thread_.reset();
 }
 
 bool SegmentSupply::stopping() const {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(*monitor_);
   return stop_;
 }
 
 void SegmentSupply::prepare() {
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(*monitor_);
     if (spare_ != Spare::none) return;
     spare_ = Spare::wanted;
   }
-  changed_.notify_all();
+  monitor_->notify_all();
 }
 
 void SegmentSupply::seal_index(Segment& segment) {
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(*monitor_);
     to_seal_.push_back(&segment);
   }
-  changed_.notify_all();
+  monitor_->notify_all();
 }
 
 void SegmentSupply::finish_indexes() {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return stop_ || (to_seal_.empty() && !sealing_); });
+  std::unique_lock lock(*monitor_);
+  monitor_->wait_until([this] { return stop_ || (to_seal_.empty() && !sealing_); });
 }
 
 Expected<std::unique_ptr<File>> SegmentSupply::take(const SegmentHeader& header) {
   {
-    std::unique_lock lock(mutex_);
+    std::unique_lock lock(*monitor_);
     if (spare_ == Spare::none || spare_ == Spare::failed) {
       spare_ = Spare::wanted;
-      changed_.notify_all();
+      monitor_->notify_all();
     }
     urgent_ = true;
     bool tried_again = false;
     while (spare_ != Spare::ready) {
-      changed_.wait(lock, [this] { return spare_ == Spare::ready || spare_ == Spare::failed; });
+      monitor_->wait_until([this] { return spare_ == Spare::ready || spare_ == Spare::failed; });
       if (spare_ == Spare::ready) break;
       if (tried_again) return std::unexpected(*failure_);
       tried_again = true;
       spare_ = Spare::wanted;
-      changed_.notify_all();
+      monitor_->notify_all();
     }
     spare_ = Spare::none;
     urgent_ = false;
@@ -88,7 +92,8 @@ Expected<std::unique_ptr<File>> SegmentSupply::take(const SegmentHeader& header)
   const std::filesystem::path spare = directory_ / kSpareName;
   auto file = environment_.open(spare, OpenMode::write);
   if (!file) return file;
-  if (auto done = (*file)->write_at(0, encode_segment_header(header)); !done) return std::unexpected(done.error());
+  if (auto done = (*file)->write_at(0, encode_segment_header(header)); !done)
+    return std::unexpected(done.error());
   if (auto done = (*file)->sync(); !done) return std::unexpected(done.error());
   if (auto done = environment_.rename(spare, directory_ / segment_name(header.first_position)); !done) {
     return std::unexpected(done.error());
@@ -98,8 +103,8 @@ Expected<std::unique_ptr<File>> SegmentSupply::take(const SegmentHeader& header)
 }
 
 void SegmentSupply::pause() {
-  std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, kFillPause, [this] { return stop_ || urgent_; });
+  std::unique_lock lock(*monitor_);
+  if (!stop_ && !urgent_) monitor_->wait_for(kFillPause);
 }
 
 Expected<void> SegmentSupply::fill(File& file) {
@@ -138,9 +143,9 @@ Expected<void> SegmentSupply::make_spare() {
 }
 
 void SegmentSupply::work() {
-  std::unique_lock lock(mutex_);
+  std::unique_lock lock(*monitor_);
   while (true) {
-    changed_.wait(lock, [this] { return stop_ || spare_ == Spare::wanted || !to_seal_.empty(); });
+    monitor_->wait_until([this] { return stop_ || spare_ == Spare::wanted || !to_seal_.empty(); });
     if (spare_ == Spare::wanted && !stop_) {
       lock.unlock();
       auto made = make_spare();
@@ -160,11 +165,11 @@ void SegmentSupply::work() {
       if (spare_ == Spare::wanted) {
         spare_ = Spare::failed;
         failure_ = Error{ErrorKind::io, directory_.string() + ": closed"};
-        changed_.notify_all();
+        monitor_->notify_all();
       }
       return;
     }
-    changed_.notify_all();
+    monitor_->notify_all();
   }
 }
 

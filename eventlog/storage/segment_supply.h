@@ -1,11 +1,9 @@
 // Prepares segment files ahead of need, and writes the side files of sealed ones, in the background.
 #pragma once
 
-#include <condition_variable>
 #include <deque>
 #include <filesystem>
 #include <memory>
-#include <mutex>
 #include <optional>
 
 #include "eventlog/storage/environment.h"
@@ -14,7 +12,7 @@
 namespace vigil::eventlog {
 
 // Names in the log's directory besides segments and their side files.
-inline constexpr std::string_view kSpareName = "spare";         // zero-filled and synced, waiting for its name
+inline constexpr std::string_view kSpareName = "spare";       // zero-filled and synced, waiting for its name
 inline constexpr std::string_view kTemporarySuffix = ".tmp";  // unfinished; removed by the next writer
 
 // Thread-safe. Owns a thread.
@@ -46,8 +44,7 @@ class SegmentSupply {
   const std::filesystem::path directory_;
   const std::uint64_t segment_bytes_;
 
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  const std::unique_ptr<Monitor> monitor_;  // guards what follows; notified when it changes
   Spare spare_ = Spare::none;
   std::optional<Error> failure_;
   std::deque<Segment*> to_seal_;
