@@ -9,10 +9,43 @@ namespace vigil::eventlog {
 
 namespace {
 
+// Disks write whole sectors, and a misdirected write begins at any of them.
+constexpr std::uint64_t kSectorBytes = 512;
+
 // Whether only the writing of the frame itself, not what it says, is in doubt.
 bool may_be_torn(FrameFault fault) {
   return fault == FrameFault::absent || fault == FrameFault::magic || fault == FrameFault::header_checksum ||
          fault == FrameFault::payload_checksum || fault == FrameFault::trailer || fault == FrameFault::hash;
+}
+
+// The frame header of this log that `bytes` begin with, wherever it says that it belongs.
+std::optional<FrameHeader> intact_header(std::span<const std::byte> bytes, const LogId& log_id) {
+  FrameHeader header;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  if (!is_frame_header(bytes, log_id, header.address)) return std::nullopt;
+  return header;
+}
+
+bool is_whole(std::span<const std::byte> bytes, const FrameHeader& header) {
+  ChainState chain;
+  chain.log_id = header.log_id;
+  chain.address = header.address;
+  chain.next_position = header.first_position;
+  chain.anchored = false;
+  return check_frame(bytes, chain, FrameCheck::payload).has_value();
+}
+
+void inspect_sector(const Segment& segment, std::span<const std::byte> rest, std::uint64_t at, Tail& tail) {
+  const auto header = intact_header(rest, segment.header().log_id);
+  if (!header) return;
+  const bool in_place = header->address == segment.base() + at;
+  tail.durable_through = std::max(tail.durable_through, header->durable_through);
+  if (at == tail.begin) {
+    if (in_place) tail.commit_bytes = frame_bytes(header->payload_bytes);
+    return;
+  }
+  if (!tail.frame_behind) tail.frame_behind = at;
+  tail.whole_frame_behind = tail.whole_frame_behind || !in_place || is_whole(rest, *header);
 }
 
 }  // namespace
@@ -43,23 +76,39 @@ Expected<FrameFault> scan_frames(const Segment& segment, ChainState& chain, Fram
 }
 
 Tail inspect_tail(const Segment& segment, std::span<const std::byte> bytes, std::uint64_t begin, FrameFault fault) {
-  Tail tail{begin, begin, fault, std::nullopt};
+  Tail tail;
+  tail.begin = tail.end = begin;
+  tail.fault = fault;
   for (std::uint64_t at = begin; at + kBlockBytes <= bytes.size(); at += kBlockBytes) {
-    const auto block = bytes.subspan(at, kBlockBytes);
-    if (is_zero(block)) continue;
+    if (is_zero(bytes.subspan(at, kBlockBytes))) continue;
     tail.end = at + kBlockBytes;
-    if (at > begin && !tail.frame_behind && is_frame_header(block, segment.header().log_id, segment.base() + at)) {
-      tail.frame_behind = at;
+    for (std::uint64_t sector = at; sector < tail.end; sector += kSectorBytes) {
+      inspect_sector(segment, bytes.subspan(sector), sector, tail);
     }
   }
   return tail;
 }
 
+EndFacts facts_of(const Tail& tail, const SegmentHeader& header, std::uint64_t next_position) {
+  EndFacts facts;
+  if (!may_be_torn(tail.fault)) {
+    facts.behind = Behind::wrong;
+  } else if (tail.end > tail.begin) {
+    facts.behind = Behind::torn;
+  }
+  facts.frame_behind = tail.whole_frame_behind;
+  facts.durable_through_reaches = tail.durable_through >= next_position;
+  const std::uint64_t commit_bytes_max = tail.commit_bytes > 0 ? tail.commit_bytes : header.frame_bytes_max;
+  facts.larger_than_one_commit = tail.end - tail.begin > commit_bytes_max;
+  return facts;
+}
+
 std::optional<std::string_view> why_not_torn(const Tail& tail, const SegmentHeader& header) {
-  if (!may_be_torn(tail.fault)) return text(tail.fault);
-  if (tail.frame_behind) return "a frame is damaged, and an intact one stands behind it";
-  if (tail.end - tail.begin > header.frame_bytes_max) return "more is damaged than one commit can have left";
-  return std::nullopt;
+  EndFacts facts = facts_of(tail, header, UINT64_MAX);
+  facts.frame_behind = tail.frame_behind.has_value();
+  const EndDecision decision = decide_end(facts);
+  if (!refuses(decision)) return std::nullopt;
+  return decision == EndDecision::refuse_wrong ? text(tail.fault) : text(decision);
 }
 
 namespace {
@@ -77,10 +126,9 @@ class Recovery {
     if (!headers->empty()) {
       if (auto done = scan(*headers); !done) return std::unexpected(done.error());
       const bool of_this_log = known_durable_of.empty() || known_durable_of == hex(found_.end.log_id);
-      if (auto done = check_end(of_this_log ? known_durable : Position{}); !done) return std::unexpected(done.error());
-      if (auto done = cut_tail(); !done) return std::unexpected(done.error());
-    } else if (known_durable > Position{}) {
-      return ahead(known_durable, Position{});
+      if (auto done = settle_end(of_this_log ? known_durable : Position{}); !done) return std::unexpected(done.error());
+    } else if (auto done = check_nothing_was_here(known_durable); !done) {
+      return std::unexpected(done.error());
     }
     if (auto done = remove_marker(); !done) return std::unexpected(done.error());
     return std::move(found_);
@@ -157,38 +205,61 @@ class Recovery {
     return {};
   }
 
-  static std::unexpected<Error> ahead(Position known, Position last) {
-    return fail(ErrorKind::damaged, "log: ends at position " + std::to_string(last.value()) +
-                                        ", but a checkpoint or the clean-shutdown marker has seen position " +
-                                        std::to_string(known.value()) + ": history is missing" + std::string(kRestoreHint));
+  MarkerSays what_marker_says() const {
+    const std::uint64_t last = found_.end.next_position - 1;
+    if (!marker_ || marker_->log_id != found_.end.log_id) return MarkerSays::nothing;
+    if (marker_->last_position != last) return marker_->last_position > last ? MarkerSays::more : MarkerSays::less;
+    const bool same = marker_->end_address == found_.end.address && marker_->hash == found_.end.hash;
+    return same ? MarkerSays::ends_here : MarkerSays::otherwise;
   }
 
-  Expected<void> check_end(Position known_durable) {
+  // Decides what the end of the log is, and does it.
+  Expected<void> settle_end(Position known_durable) {
     const Segment& segment = *found_.segments.back();
-    const Position last{found_.end.next_position - 1};
-    if (const auto reason = why_not_torn(tail_, segment.header())) {
-      const std::uint64_t at = tail_.begin;
-      return std::unexpected(segment.damage(at, found_.end.next_position, *reason));
+    EndFacts facts = facts_of(tail_, segment.header(), found_.end.next_position);
+    facts.checkpoint_reaches = known_durable.value() >= found_.end.next_position;
+    facts.marker = what_marker_says();
+    const EndDecision decision = decide_end(facts);
+    if (refuses(decision)) {
+      return std::unexpected(
+          segment.damage(tail_.begin, found_.end.next_position, why_refused(decision, known_durable)));
     }
-    if (marker_ && marker_->log_id == found_.end.log_id) {
-      if (marker_->last_position > last.value()) return ahead(Position{marker_->last_position}, last);
-      found_.report.clean_shutdown =
-          marker_->end_address == found_.end.address && marker_->hash == found_.end.hash;
-      found_.end.epoch = std::max(found_.end.epoch, marker_->epoch);
-    }
-    if (known_durable > last) return ahead(known_durable, last);
-    return {};
+    found_.report.clean_shutdown = decision == EndDecision::whole_and_clean;
+    if (facts.marker != MarkerSays::nothing) found_.end.epoch = std::max(found_.end.epoch, marker_->epoch);
+    return decision == EndDecision::cut ? cut_tail() : Expected<void>{};
+  }
+
+  std::string why_refused(EndDecision refusal, Position known_durable) const {
+    if (refusal == EndDecision::refuse_wrong) return std::string(text(tail_.fault));
+    std::string why;
+    if (tail_.end > tail_.begin) why.append(text(tail_.fault)).append(": ");
+    why.append(text(refusal));
+    if (refusal == EndDecision::refuse_checkpoint_ahead) why += seen(known_durable.value());
+    if (refusal == EndDecision::refuse_marker_ahead) why += seen(marker_->last_position);
+    return why;
+  }
+  std::string seen(std::uint64_t position) const {
+    return ": the log ends at position " + std::to_string(found_.end.next_position - 1) + ", it has seen position " +
+           std::to_string(position);
+  }
+
+  // Without a single segment the log is new, unless somebody has seen it.
+  Expected<void> check_nothing_was_here(Position known_durable) const {
+    const bool marked = marker_ && marker_->last_position > 0;
+    if (!marked && known_durable == Position{}) return {};
+    const EndDecision refusal = marked ? EndDecision::refuse_marker_ahead : EndDecision::refuse_checkpoint_ahead;
+    return fail(ErrorKind::damaged, directory_.string() + ": damaged: no segment is here: " +
+                                        why_refused(refusal, known_durable) + std::string(kRestoreHint));
   }
 
   Expected<void> cut_tail() {
-    if (tail_.end == tail_.begin) return {};
     const Segment& segment = *found_.segments.back();
     const std::vector<std::byte> zeros(tail_.end - tail_.begin);
     if (auto done = tail_file_->write_at(tail_.begin, zeros); !done) return done;
     if (auto done = tail_file_->sync(); !done) return done;
     found_.report.torn_bytes_cut = zeros.size();
-    found_.report.text = segment.path().string() + ": cut " + std::to_string(zeros.size()) +
-                         " bytes at offset " + std::to_string(tail_.begin) + " behind position " +
+    found_.report.text = segment.path().string() + ": cut " + std::to_string(zeros.size()) + " bytes at offset " +
+                         std::to_string(tail_.begin) + " behind position " +
                          std::to_string(found_.end.next_position - 1) + ": " + std::string(text(tail_.fault)) +
                          "; a commit that was never acknowledged";
     return {};
@@ -212,8 +283,8 @@ class Recovery {
 
 }  // namespace
 
-Expected<Recovered> recover(Environment& environment, const std::filesystem::path& directory,
-                            Position known_durable, const std::string& known_durable_of) {
+Expected<Recovered> recover(Environment& environment, const std::filesystem::path& directory, Position known_durable,
+                            const std::string& known_durable_of) {
   return Recovery(environment, directory).run(known_durable, known_durable_of);
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "eventlog/storage/log.h"
+#include "eventlog/storage/recovery_decision.h"
 #include "eventlog/storage/segment.h"
 #include "eventlog/storage/segment_chain.h"
 
@@ -26,10 +27,15 @@ struct Tail {
   std::uint64_t end = 0;    // behind the last block that is not zero; equals `begin` when nothing stands there
   FrameFault fault = FrameFault::absent;
   std::optional<std::uint64_t> frame_behind;  // offset of an intact frame header of this log further on
+  bool whole_frame_behind = false;            // or a header at a place that is not its own: no torn write leaves either
+  std::uint64_t durable_through = 0;          // the furthest that any intact header of this log says, `begin` included
+  std::uint64_t commit_bytes = 0;             // length of the frame at `begin` if its header is intact, else 0
 };
 Tail inspect_tail(const Segment& segment, std::span<const std::byte> bytes, std::uint64_t begin, FrameFault fault);
-// Nothing when the tail is what one commit that was never acknowledged may have left (or nothing at all);
-// otherwise why it is damaged history.
+// What the table of recovery_decision.h asks about a tail. `next_position`: of the first event that is not there.
+EndFacts facts_of(const Tail& tail, const SegmentHeader& header, std::uint64_t next_position);
+// For readers, who ask neither marker nor checkpoints, and whom any intact header further on stops. Nothing when the
+// tail is what one commit that was never acknowledged may have left (or nothing at all); otherwise why it is damage.
 std::optional<std::string_view> why_not_torn(const Tail& tail, const SegmentHeader& header);
 
 // What a writer finds. Without segments the log is new.
@@ -39,9 +45,9 @@ struct Recovered {
   RecoveryReport report;
 };
 // For a writer that holds the lock: syncs, checks, cuts a torn tail, removes the clean-shutdown marker and
-// unfinished files. Errors: damaged, unsupported_version, io.
-Expected<Recovered> recover(Environment& environment, const std::filesystem::path& directory,
-                            Position known_durable, const std::string& known_durable_of);
+// unfinished files. A log that is refused is left as it is. Errors: damaged, unsupported_version, io.
+Expected<Recovered> recover(Environment& environment, const std::filesystem::path& directory, Position known_durable,
+                            const std::string& known_durable_of);
 
 // Written when a writer closes in order; tells the next one where the log must end.
 Expected<void> write_clean_marker(Environment& environment, const std::filesystem::path& directory,
