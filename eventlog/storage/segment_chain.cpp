@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "eventlog/storage/segment.h"
+
 namespace vigil::eventlog {
 
 namespace {
