@@ -73,11 +73,13 @@ eventlog::Expected<void> TextRecords::refill() {
   std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
   end_ -= begin_;
   begin_ = 0;
-  const auto got = input_->read({buffer_.data() + end_, buffer_.size() - end_});
-  if (!got) return std::unexpected(got.error());
-  end_ += *got;
-  input_ended_ = *got == 0;
-  // The input hands out at least four bytes at first, unless it has fewer.
+  do {
+    const auto got = input_->read({buffer_.data() + end_, buffer_.size() - end_});
+    if (!got) return std::unexpected(got.error());
+    end_ += *got;
+    input_ended_ = *got == 0;
+    // Compressed data may come in pieces of any length: a mark is known when it could be there whole.
+  } while (first_ && !input_ended_ && window().size() < kByteOrderMark.size());
   if (std::exchange(first_, false) && window().starts_with(kByteOrderMark)) begin_ += kByteOrderMark.size();
   return {};
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian 12 packages that are missing, and nothing when none is. Arguments: groups of packages,
-# any of build, test, lint (default: build).
+# any of build, test, lint, fuzz (default: build).
 set -euo pipefail
 
 build_packages=(
@@ -11,6 +11,7 @@ build_packages=(
 )
 test_packages=(python3 python3-zmq python3-zstandard)
 lint_packages=(clang-format-19 clang-tidy-19)
+fuzz_packages=(clang-19 libclang-rt-19-dev llvm-19)
 
 wanted=()
 for group in "${@:-build}"; do
@@ -18,7 +19,8 @@ for group in "${@:-build}"; do
     build) wanted+=("${build_packages[@]}") ;;
     test) wanted+=("${test_packages[@]}") ;;
     lint) wanted+=("${lint_packages[@]}") ;;
-    *) echo "install-dependencies: unknown group '$group'; known: build, test, lint" >&2; exit 2 ;;
+    fuzz) wanted+=("${fuzz_packages[@]}") ;;
+    *) echo "install-dependencies: unknown group '$group'; known: build, test, lint, fuzz" >&2; exit 2 ;;
   esac
 done
 

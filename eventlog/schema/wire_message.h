@@ -69,6 +69,14 @@ inline Error damaged_record(const Record& record, const std::string& reason) {
                                   ", log offset " + std::to_string(record.address.value()) + ": " + reason};
 }
 
+// Decoding reads every word once. Pointers that lead to the same words again and again, or to a long list of elements
+// without content, would make millions of things out of a few bytes.
+inline capnp::ReaderOptions reader_options(std::size_t words) {
+  capnp::ReaderOptions options;
+  options.traversalLimitInWords = 2 * words + 8;
+  return options;
+}
+
 // Reads the message of a record in place. `read` gets the root reader and returns Expected<Event>.
 template <class WireEvent, class Event, class Read>
 Expected<Event> read_record(const Record& record, EventType type, Read read) {
@@ -83,7 +91,8 @@ Expected<Event> read_record(const Record& record, EventType type, Read read) {
   }
   try {
     const auto* words = reinterpret_cast<const capnp::word*>(record.payload.data());
-    capnp::FlatArrayMessageReader message{kj::arrayPtr(words, record.payload.size() / 8)};
+    capnp::FlatArrayMessageReader message{kj::arrayPtr(words, record.payload.size() / 8),
+                                          reader_options(record.payload.size() / 8)};
     return read(message.getRoot<WireEvent>());
   } catch (const kj::Exception& exception) {
     return std::unexpected(damaged_record(record, exception.getDescription().cStr()));

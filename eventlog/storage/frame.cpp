@@ -91,7 +91,9 @@ std::expected<Frame, FrameFault> check_frame(std::span<const std::byte> bytes, c
   if (header.log_id != chain.log_id) return std::unexpected(FrameFault::other_log);
   if (!succeeds(header, chain)) return std::unexpected(FrameFault::not_successor);
   frame.bytes = frame_bytes(header.payload_bytes);
-  if (frame.bytes > bytes.size() || header.event_count == 0 ||
+  // Neither addresses nor positions ever start again at zero.
+  const bool wraps = header.address > UINT64_MAX - frame.bytes || header.first_position > UINT64_MAX - header.event_count;
+  if (frame.bytes > bytes.size() || header.event_count == 0 || wraps ||
       header.payload_bytes / kRecordHeaderBytes < header.event_count) {
     return std::unexpected(FrameFault::length);
   }
