@@ -56,20 +56,22 @@ Expected<std::size_t> SnapshotsModel::catch_up(EntityState& state, EntityKind ki
   if (not_after) {
     if (auto sought = walk.seek(*not_after); !sought) return std::unexpected(sought.error());
   }
-  std::vector<eventlog::Record> records;  // newest first
+  std::vector<eventlog::Address> places;  // newest first; events of an archived log are not held many at once
   for (;;) {
     auto record = walk.next();
     if (!record) return std::unexpected(record.error());
     if (!*record || (*record)->position <= state.newest) break;
-    records.push_back(**record);
+    places.push_back((*record)->address);
   }
   EventReader reader(*log_);
-  for (std::size_t i = records.size(); i-- > 0;) {
-    auto event = reader.read_alone(records[i]);
+  for (std::size_t i = places.size(); i-- > 0;) {
+    auto record = log_->at(places[i]);
+    if (!record) return std::unexpected(record.error());
+    auto event = reader.read_alone(*record);
     if (!event) return std::unexpected(event.error());
     fold(state, **event);
   }
-  return records.size();
+  return places.size();
 }
 
 void SnapshotsModel::restore(EntityState& state, EntityKind kind, const Event& event, std::string_view key) {

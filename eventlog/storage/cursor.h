@@ -1,6 +1,8 @@
 // Reading forward, frame by frame, checking each once.
 #pragma once
 
+#include <deque>
+
 #include "eventlog/storage/durable_view.h"
 
 namespace vigil::eventlog {
@@ -17,14 +19,24 @@ class FrameCursor : public Cursor {
  private:
   // True when there is a record in the frame entered; false when the cursor has caught up.
   Expected<bool> enter_frame();
-  Expected<void> enter_segment();
+  // To the window that holds the next frame.
+  Expected<void> enter_window();
+  void leave_window();
   std::unexpected<Error> stop(Error error);
 
   const DurableView& view_;
   const Segment* segment_;
   ChainState chain_;
   std::uint64_t from_;
-  std::span<const std::byte> bytes_;  // of the segment, once it is mapped
+  SegmentWindow window_;  // of the segment
+  // What was unpacked of archived segments, each with the position behind its last record: records stay valid until
+  // kRecordsKept more were read.
+  struct Passed {
+    std::shared_ptr<const void> chunk;
+    std::uint64_t next_position = 0;
+  };
+  static constexpr std::uint64_t kRecordsKept = 4096;
+  std::deque<Passed> passed_;
 
   Frame frame_{};
   const std::byte* at_ = nullptr;  // next record

@@ -16,13 +16,13 @@ std::unexpected<Error> no_position(Position position, Position durable) {
 }
 
 std::unexpected<Error> no_address(Address address) {
-  return fail(ErrorKind::not_found,
-              "log: no durable event stands at address " + std::to_string(address.value()));
+  return fail(ErrorKind::not_found, "log: no durable event stands at address " + std::to_string(address.value()));
 }
 
 }  // namespace
 
 void DurableView::add(std::unique_ptr<Segment> segment) {
+  segment->unpack_into(unpacked_);
   const std::unique_lock lock(segments_mutex_);
   segments_.push_back(std::move(segment));
 }
@@ -98,8 +98,8 @@ Expected<std::unique_ptr<Cursor>> DurableView::read_from(Position from) const {
     const std::lock_guard lock(publish_mutex_);
     if (from == next(durable())) {
       const Segment& segment = last();
-      return std::make_unique<FrameCursor>(
-          *this, segment, segment.chain_at({from.value(), 0, segment.durable_bytes()}), from);
+      return std::make_unique<FrameCursor>(*this, segment, segment.chain_at({from.value(), 0, segment.durable_bytes()}),
+                                           from);
     }
   }
   const Segment* segment = segment_of(from);
@@ -116,26 +116,32 @@ Expected<Record> DurableView::at(Address address) const {
   if (offset % kAlignment != 0 || offset < kBlockBytes + kFrameHeaderBytes || offset + kRecordHeaderBytes > end) {
     return no_address(address);
   }
-  auto bytes = segment->bytes();
-  if (!bytes) return std::unexpected(bytes.error());
+  auto window = segment->window(offset);
+  if (!window) return std::unexpected(window.error());
+  const std::span<const std::byte> here = window->from(offset);
   RecordHeader claimed;
-  std::memcpy(&claimed, bytes->data() + offset, sizeof claimed);
+  if (here.size() < sizeof claimed) return no_address(address);
+  std::memcpy(&claimed, here.data(), sizeof claimed);
   if (claimed.frame_distance > offset || (offset - claimed.frame_distance) % kBlockBytes != 0) {
     return no_address(address);
   }
   const std::uint64_t frame_offset = offset - claimed.frame_distance;
   const std::uint64_t frame_address = segment->base() + frame_offset;
-  if (!is_frame_header(bytes->subspan(frame_offset, end - frame_offset), segment->header().log_id, frame_address)) {
-    return no_address(address);
-  }
+  if (!window->covers(frame_offset)) return no_address(address);  // a frame and its records are in one window
+  const std::span<const std::byte> frame_bytes = window->from(frame_offset);
+  if (!is_frame_header(frame_bytes, segment->header().log_id, frame_address)) return no_address(address);
   FrameHeader frame;
-  std::memcpy(&frame, bytes->data() + frame_offset, sizeof frame);
+  std::memcpy(&frame, frame_bytes.data(), sizeof frame);
   const std::uint64_t payload_end = frame_offset + kFrameHeaderBytes + frame.payload_bytes;
   const std::uint32_t index = claimed.index_and_shape >> 8;
-  if (payload_end > end || offset >= payload_end || index >= frame.event_count) return no_address(address);
-  const auto header = check_record(bytes->subspan(offset, payload_end - offset), claimed.frame_distance, index);
+  if (payload_end > std::min(end, window->begin + window->bytes.size()) || offset >= payload_end ||
+      index >= frame.event_count) {
+    return no_address(address);
+  }
+  const auto header = check_record(here.first(payload_end - offset), claimed.frame_distance, index);
   if (!header) return no_address(address);
-  return record_at(bytes->data() + offset, *header, frame_address, frame.first_position, frame.ingest_time_us);
+  keep_for_this_thread(window->keep);
+  return record_at(here.data(), *header, frame_address, frame.first_position, frame.ingest_time_us);
 }
 
 Expected<Record> DurableView::at(Position position) const {
@@ -143,13 +149,16 @@ Expected<Record> DurableView::at(Position position) const {
   const Segment& segment = *segment_of(position);
   auto place = segment.floor_by_position(position.value());
   if (!place) return std::unexpected(place.error());
-  auto bytes = segment.bytes();
-  if (!bytes) return std::unexpected(bytes.error());
+  SegmentWindow window;
   ChainState chain = segment.chain_at(*place);
   while (true) {
-    auto frame = segment.frame_at(*bytes, chain, FrameCheck::header);
+    if (auto moved = segment.move(window, chain.address - segment.base()); !moved) {
+      return std::unexpected(moved.error());
+    }
+    auto frame = segment.frame_at(window, chain, FrameCheck::header);
     if (!frame) return std::unexpected(frame.error());
     if (position.value() < chain.next_position + frame->header.event_count) {
+      keep_for_this_thread(window.keep);
       return record_in(segment, *frame, position);
     }
     advance(chain, *frame);
@@ -163,8 +172,8 @@ Expected<Record> DurableView::record_in(const Segment& segment, const Frame& fra
     const auto distance = static_cast<std::uint32_t>(kFrameHeaderBytes + frame.payload.size() - rest.size());
     const auto record = check_record(rest, distance, index);
     if (!record) {
-      return std::unexpected(segment.damage(header.address - segment.base() + distance,
-                                            header.first_position + index, text(FrameFault::records)));
+      return std::unexpected(segment.damage(header.address - segment.base() + distance, header.first_position + index,
+                                            text(FrameFault::records)));
     }
     if (header.first_position + index == position.value()) {
       return record_at(rest.data(), *record, header.address, header.first_position, header.ingest_time_us);
@@ -184,9 +193,9 @@ Expected<Position> DurableView::first_at_or_after(IngestTime time) const {
     const Segment& segment = *all[middle];
     bool before = false;
     if (Position{segment.header().first_position} <= durable_now) {
-      auto bytes = segment.bytes();
-      if (!bytes) return std::unexpected(bytes.error());
-      auto frame = segment.frame_at(*bytes, segment.chain_at({segment.header().first_position, 0, kBlockBytes}),
+      auto window = segment.window(kBlockBytes);
+      if (!window) return std::unexpected(window.error());
+      auto frame = segment.frame_at(*window, segment.chain_at({segment.header().first_position, 0, kBlockBytes}),
                                     FrameCheck::header);
       if (!frame) return std::unexpected(frame.error());
       before = frame->header.ingest_time_us < time.value();
@@ -202,11 +211,13 @@ Expected<Position> DurableView::first_at_or_after(IngestTime time) const {
   const Segment& segment = *all[low - 1];
   auto place = segment.floor_by_time(time.value());
   if (!place) return std::unexpected(place.error());
-  auto bytes = segment.bytes();
-  if (!bytes) return std::unexpected(bytes.error());
+  SegmentWindow window;
   ChainState chain = segment.chain_at(*place);
   while (Position{chain.next_position} <= durable_now && chain.address < segment.base() + segment.durable_bytes()) {
-    auto frame = segment.frame_at(*bytes, chain, FrameCheck::header);
+    if (auto moved = segment.move(window, chain.address - segment.base()); !moved) {
+      return std::unexpected(moved.error());
+    }
+    auto frame = segment.frame_at(window, chain, FrameCheck::header);
     if (!frame) return std::unexpected(frame.error());
     if (frame->header.ingest_time_us >= time.value()) break;
     advance(chain, *frame);

@@ -46,6 +46,7 @@ class DurableView {
   const Segment* segment_of(Address address) const;
   static Expected<Record> record_in(const Segment& segment, const Frame& frame, Position position);
 
+  UnpackedChunks unpacked_;  // of the archived segments
   mutable std::shared_mutex segments_mutex_;
   std::vector<std::unique_ptr<Segment>> segments_;
 

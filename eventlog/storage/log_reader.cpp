@@ -82,9 +82,12 @@ Expected<void> FollowingReader::follow(Segment& segment, const SegmentHeader* fo
     return std::unexpected(segment.damage(end_.address - segment.base(), end_.next_position, text(*fault)));
   }
   // What was just seen may be in the page cache only; it counts once a sync begun after has returned.
-  auto file = environment_.open(segment.path(), OpenMode::read);
-  if (!file) return std::unexpected(file.error());
-  if (auto synced = (*file)->sync(); !synced) return synced;
+  // A segment that has a successor was synced by its writer, and may even have been archived meanwhile.
+  if (following == nullptr) {
+    auto file = environment_.open(segment.path(), OpenMode::read);
+    if (!file) return std::unexpected(file.error());
+    if (auto synced = (*file)->sync(); !synced) return synced;
+  }
   view_.publish(end_.address - segment.base(), Position{end_.next_position - 1});
   return {};
 }

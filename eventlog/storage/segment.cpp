@@ -1,10 +1,12 @@
 #include "eventlog/storage/segment.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
 #include "eventlog/storage/invariant.h"
 #include "eventlog/storage/record_layout.h"
+#include "eventlog/storage/segment_chain.h"
 
 namespace vigil::eventlog {
 
@@ -28,8 +30,7 @@ std::vector<std::byte> encode_segment_header(SegmentHeader header) {
   return block;
 }
 
-Expected<SegmentHeader> decode_segment_header(std::span<const std::byte> block,
-                                              const std::filesystem::path& path) {
+Expected<SegmentHeader> decode_segment_header(std::span<const std::byte> block, const std::filesystem::path& path) {
   SegmentHeader header;
   std::memcpy(&header, block.data(), sizeof header);
   const auto damaged = [&](const char* what) {
@@ -60,23 +61,87 @@ Segment::Segment(Environment& environment, const std::filesystem::path& director
       durable_bytes_(durable_bytes),
       growing_(std::move(growing)) {}
 
+Expected<void> Segment::map_file(File& file) const {
+  auto mapping = file.map();
+  if (!mapping) return std::unexpected(mapping.error());
+  if ((*mapping)->bytes().size() != header_.segment_bytes) {
+    return std::unexpected(damage((*mapping)->bytes().size(), header_.first_position, "the file was cut off"));
+  }
+  mapping_ = std::move(*mapping);
+  mapped_.store(mapping_->bytes().data(), std::memory_order_release);
+  return {};
+}
+
+Expected<void> Segment::find_file() const {
+  if (mapping_ || archive_) return {};
+  auto file = environment_.open(path_, OpenMode::read);
+  if (file) return map_file(**file);
+  if (file.error().kind != ErrorKind::not_found) return std::unexpected(file.error());
+  auto archive = ArchiveFile::open(environment_, directory_ / archive_name(header_.first_position));
+  if (!archive && archive.error().kind == ErrorKind::not_found) {
+    // It may have been unarchived between the two looks.
+    auto again = environment_.open(path_, OpenMode::read);
+    return again ? map_file(**again) : std::unexpected(file.error());
+  }
+  if (!archive) return std::unexpected(archive.error());
+  if (!std::ranges::equal(checked_bytes((*archive)->header().segment), checked_bytes(header_))) {
+    return fail(ErrorKind::damaged,
+                (*archive)->path().string() + ": damaged: the archive of another segment" + std::string(kRestoreHint));
+  }
+  archive_ = std::move(*archive);
+  archived_.store(archive_.get(), std::memory_order_release);
+  return {};
+}
+
+Expected<std::span<const std::byte>> Segment::unpack_all() const {
+  // Pages of zeros that nobody touches take no memory.
+  unpacked_.reset(static_cast<std::byte*>(std::calloc(header_.segment_bytes, 1)));
+  invariant(unpacked_ != nullptr, "memory for a segment");
+  const std::span<std::byte> all(unpacked_.get(), header_.segment_bytes);
+  for (std::size_t i = 0; i < archive_->chunks().size(); ++i) {
+    const ArchiveFile::Chunk& chunk = archive_->chunks()[i];
+    if (chunk.begin >= archive_->header().segment_end && chunk.begin > 0) break;
+    if (auto done = archive_->unpack(i, all.subspan(chunk.begin, chunk.end - chunk.begin)); !done) {
+      return std::unexpected(done.error());
+    }
+  }
+  mapped_.store(all.data(), std::memory_order_release);
+  return all;
+}
+
 Expected<std::span<const std::byte>> Segment::bytes() const {
   if (const std::byte* mapped = mapped_.load(std::memory_order_acquire)) {
     return std::span(mapped, header_.segment_bytes);
   }
   const std::lock_guard lock(mapping_mutex_);
-  if (!mapping_) {
-    auto file = environment_.open(path_, OpenMode::read);
-    if (!file) return std::unexpected(file.error());
-    auto mapping = (*file)->map();
-    if (!mapping) return std::unexpected(mapping.error());
-    if ((*mapping)->bytes().size() != header_.segment_bytes) {
-      return std::unexpected(damage((*mapping)->bytes().size(), header_.first_position, "the file was cut off"));
-    }
-    mapping_ = std::move(*mapping);
-    mapped_.store(mapping_->bytes().data(), std::memory_order_release);
+  if (auto found = find_file(); !found) return std::unexpected(found.error());
+  if (const std::byte* mapped = mapped_.load(std::memory_order_relaxed)) {
+    return std::span(mapped, header_.segment_bytes);
   }
-  return mapping_->bytes();
+  return unpack_all();
+}
+
+Expected<void> Segment::move(SegmentWindow& window, std::uint64_t offset) const {
+  if (window.covers(offset)) return {};
+  auto there = this->window(offset);
+  if (!there) return std::unexpected(there.error());
+  window = std::move(*there);
+  return {};
+}
+
+Expected<SegmentWindow> Segment::window(std::uint64_t offset) const {
+  if (const std::byte* mapped = mapped_.load(std::memory_order_acquire)) {
+    return SegmentWindow{{mapped, header_.segment_bytes}};
+  }
+  if (archived_.load(std::memory_order_acquire) == nullptr) {
+    const std::lock_guard lock(mapping_mutex_);
+    if (auto found = find_file(); !found) return std::unexpected(found.error());
+  }
+  const ArchiveFile* archive = archived_.load(std::memory_order_acquire);
+  if (archive != nullptr && chunks_ != nullptr) return chunks_->window(*archive, offset);
+  auto all = bytes();
+  if (!all) return std::unexpected(all.error());
+  return SegmentWindow{*all};
 }
 
 ChainState Segment::chain_at(const FramePlace& place) const {
@@ -89,15 +154,15 @@ ChainState Segment::chain_at(const FramePlace& place) const {
 }
 
 Error Segment::damage(std::uint64_t offset, std::uint64_t position, std::string_view what) const {
-  return Error{ErrorKind::damaged, path_.string() + ": damaged at offset " + std::to_string(offset) +
-                                       " (position " + std::to_string(position) + "): " + std::string(what) +
-                                       "; restore the log from a backup with `vigil restore`"};
+  const ArchiveFile* archive = archived_.load(std::memory_order_acquire);
+  return Error{ErrorKind::damaged, (archive == nullptr ? path_ : archive->path()).string() + ": damaged at offset " +
+                                       std::to_string(offset) + " (position " + std::to_string(position) + "): " +
+                                       std::string(what) + "; restore the log from a backup with `vigil restore`"};
 }
 
-Expected<Frame> Segment::frame_at(std::span<const std::byte> bytes, const ChainState& chain,
-                                  FrameCheck check) const {
+Expected<Frame> Segment::frame_at(const SegmentWindow& window, const ChainState& chain, FrameCheck check) const {
   const std::uint64_t offset = chain.address - base();
-  auto frame = check_frame(bytes.subspan(offset), chain, check);
+  auto frame = check_frame(window.from(offset), chain, check);
   if (!frame) return std::unexpected(damage(offset, chain.next_position, text(frame.error())));
   return *frame;
 }
@@ -128,14 +193,14 @@ Expected<std::unique_ptr<SealedIndex>> Segment::load_index() const {
 }
 
 Expected<std::unique_ptr<GrowingIndex>> Segment::build_index() const {
-  auto all = bytes();
-  if (!all) return std::unexpected(all.error());
   auto index = std::make_unique<GrowingIndex>(header_.segment_bytes);
   std::vector<KeyPlace> scratch;
   ChainState chain = chain_at({header_.first_position, 0, kBlockBytes});
   const std::uint64_t end = base() + durable_bytes();
+  SegmentWindow here;
   while (chain.address < end) {
-    auto frame = frame_at(*all, chain, FrameCheck::header);
+    if (auto moved = move(here, chain.address - base()); !moved) return std::unexpected(moved.error());
+    auto frame = frame_at(here, chain, FrameCheck::header);
     if (!frame) return std::unexpected(frame.error());
     add_to_index(*index, *frame, chain.address - base(), scratch);
     advance(chain, *frame);
@@ -218,8 +283,15 @@ Expected<void> Segment::find(std::uint64_t key, std::vector<std::uint32_t>& plac
   return with_index([&](const auto& index) { index.find(key, places); });
 }
 
+// Looks at its header only: when the log is opened, there is one for each sealed segment. What is behind the header is
+// checked by who reads it, and made anew in memory if it is damaged.
+bool Segment::has_side_file() const {
+  auto file = environment_.open(directory_ / index_name(header_.first_position), OpenMode::read);
+  return file && SealedIndex::fits(**file, header_.log_id, base());
+}
+
 Expected<void> Segment::seal_index() {
-  if (load_index()) return {};
+  if (has_side_file()) return {};
   const std::filesystem::path path = directory_ / index_name(header_.first_position);
   std::filesystem::path temporary = path;
   temporary += ".tmp";

@@ -138,9 +138,8 @@ std::vector<std::byte> GrowingIndex::encode(const LogId& log_id, std::uint64_t b
     frames = frames_;
     keys = keys_;
   }
-  std::sort(keys.begin(), keys.end(), [](const KeyPlace& a, const KeyPlace& b) {
-    return a.key != b.key ? a.key < b.key : a.place < b.place;
-  });
+  std::sort(keys.begin(), keys.end(),
+            [](const KeyPlace& a, const KeyPlace& b) { return a.key != b.key ? a.key < b.key : a.place < b.place; });
   const std::size_t blocks = (keys.size() + kKeysPerBlock - 1) / kKeysPerBlock;
   std::vector<std::uint64_t> filter(blocks * kBlockWords);
   for (const KeyPlace& key : keys) {
@@ -149,8 +148,8 @@ std::vector<std::byte> GrowingIndex::encode(const LogId& log_id, std::uint64_t b
     visit_bits(mixed, [&](std::size_t word, std::uint64_t bit) { block[word] |= bit; });
   }
 
-  std::vector<std::byte> bytes(sizeof(IndexHeader) + frames.size() * sizeof(FramePlace) +
-                               filter.size() * 8 + keys.size() * 8 + places_bytes(keys.size()));
+  std::vector<std::byte> bytes(sizeof(IndexHeader) + frames.size() * sizeof(FramePlace) + filter.size() * 8 +
+                               keys.size() * 8 + places_bytes(keys.size()));
   std::byte* at = bytes.data() + sizeof(IndexHeader);
   const auto put = [&at](const void* from, std::size_t size) {
     if (size > 0) std::memcpy(at, from, size);
@@ -191,25 +190,39 @@ Expected<std::unique_ptr<SealedIndex>> SealedIndex::from(std::unique_ptr<Mapping
   return index;
 }
 
-Expected<void> SealedIndex::read(std::span<const std::byte> bytes, const LogId& log_id,
-                                 std::uint64_t base_address) {
-  const auto damaged = [](const char* what) {
-    return fail(ErrorKind::damaged, std::string("segment index: ") + what);
-  };
+namespace {
+
+// Nothing when `header` is that of this segment's index in `bytes` bytes; otherwise what is wrong.
+const char* fault_of(const IndexHeader& header, std::uint64_t bytes, const LogId& log_id, std::uint64_t base_address) {
+  if (header.magic != kIndexMagic || header.format_version != kFormatVersion ||
+      header.header_crc != crc32c(checked_bytes(header))) {
+    return "header";
+  }
+  if (header.log_id != log_id || header.base_address != base_address) return "of another segment";
+  if (header.keys > bytes || header.filter_blocks > bytes ||
+      sizeof header + header.frames * sizeof(FramePlace) + header.filter_blocks * kBlockWords * 8 + header.keys * 8 +
+              places_bytes(header.keys) !=
+          bytes) {
+    return "length";
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+bool SealedIndex::fits(File& file, const LogId& log_id, std::uint64_t base_address) {
+  IndexHeader header;
+  const auto bytes = file.size();
+  return bytes && *bytes >= sizeof header && file.read_at(0, std::as_writable_bytes(std::span(&header, 1))) &&
+         fault_of(header, *bytes, log_id, base_address) == nullptr;
+}
+
+Expected<void> SealedIndex::read(std::span<const std::byte> bytes, const LogId& log_id, std::uint64_t base_address) {
+  const auto damaged = [](const char* what) { return fail(ErrorKind::damaged, std::string("segment index: ") + what); };
   IndexHeader header;
   if (bytes.size() < sizeof header) return damaged("too short");
   std::memcpy(&header, bytes.data(), sizeof header);
-  if (header.magic != kIndexMagic || header.format_version != kFormatVersion ||
-      header.header_crc != crc32c(checked_bytes(header))) {
-    return damaged("header");
-  }
-  if (header.log_id != log_id || header.base_address != base_address) return damaged("of another segment");
-  const std::uint64_t limit = bytes.size();
-  if (header.keys > limit || header.filter_blocks > limit ||
-      sizeof header + header.frames * sizeof(FramePlace) + header.filter_blocks * kBlockWords * 8 +
-              header.keys * 8 + places_bytes(header.keys) != limit) {
-    return damaged("length");
-  }
+  if (const char* fault = fault_of(header, bytes.size(), log_id, base_address)) return damaged(fault);
   if (header.body_crc != crc32c(bytes.subspan(sizeof header))) return damaged("checksum");
   const std::byte* at = bytes.data() + sizeof header;
   frames_ = {reinterpret_cast<const FramePlace*>(at), header.frames};

@@ -75,6 +75,9 @@ class SealedIndex {
   static Expected<std::unique_ptr<SealedIndex>> from(std::unique_ptr<Mapping> mapping, const LogId& log_id,
                                                      std::uint64_t base_address);
 
+  // Whether a side file's header is that of this segment's index, and the file as long as it says.
+  static bool fits(File& file, const LogId& log_id, std::uint64_t base_address);
+
   std::span<const FramePlace> frames() const { return frames_; }
   // Appends the places of `key`, oldest first.
   void find(std::uint64_t key, std::vector<std::uint32_t>& places) const;
