@@ -32,8 +32,8 @@ struct RecoveryReport {
   std::string text;                  // one line, empty when there is nothing to say
 };
 
-// Forward reading, in place, of what is durable. One cursor per thread; any number at once, also while the
-// writer runs. Records returned stay valid until the Log or LogReader they came from is destroyed.
+// Forward reading, in place, of what is durable. One cursor per thread; any number at once, also while the writer runs.
+// Records stay valid until the Log or LogReader goes; archived ones until their cursor returned 4,096 more, or goes.
 class Cursor {
  public:
   virtual ~Cursor() = default;
@@ -52,7 +52,7 @@ class LogSource {
   virtual std::string id() const = 0;    // the log's id: 32 hex digits
   // A cursor whose first record is `from` (1-based). `from` may be durable()+1.
   virtual Expected<std::unique_ptr<Cursor>> read_from(Position from) const = 0;
-  // The record at an address that was placed by the log and is durable. not_found otherwise.
+  // The durable record at an address the log gave, else not_found. An archived one: until its thread asks for 64 more.
   virtual Expected<Record> at(Address address) const = 0;
   virtual Expected<Record> at(Position position) const = 0;
   // The first position whose ingest time is at or after `time`; durable()+1 when there is none.
