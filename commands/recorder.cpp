@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "commands/acceptance.h"
+#include "commands/due_alert.h"
 #include "eventlog/storage/environment.h"
 
 namespace vigil::commands {
@@ -78,9 +79,7 @@ Expected<Reply> Recorder::dispatch(const Command& command, ReplyTexts& texts) {
     Result operator()(const UpdatePolicy& c) { return self.update(c, texts); }
     Result operator()(const ActivateFeatures& c) { return self.activate(c, texts); }
     Result operator()(const ActivateRules& c) { return self.activate(c, texts); }
-    Result operator()(const Unacceptable& c) {
-      return self.quarantine(whole, c.transaction_id, c.reasons, texts);
-    }
+    Result operator()(const Unacceptable& c) { return self.quarantine(whole, c.transaction_id, c.reasons, texts); }
   };
   return std::visit(Visitor{*this, command, texts}, command.body);
 }
@@ -95,8 +94,10 @@ Expected<Reply> Recorder::submit(const SubmitTransaction& command, const Command
   if (!known) return std::unexpected(known.error());
   if (*known) {
     const bool same = (*known)->event.transaction == transaction;
-    return answer_recorded((*known)->record, (*known)->event, same ? ReplyStatus::decided : ReplyStatus::conflict,
-                           texts);
+    auto reply =
+        answer_recorded((*known)->record, (*known)->event, same ? ReplyStatus::decided : ReplyStatus::conflict, texts);
+    if (reply) reply->transaction_id = transaction.id;  // the command outlives what is read of an archived event
+    return reply;
   }
   reasons_.clear();
   if (transaction.version != 1) {
@@ -109,11 +110,11 @@ Expected<Reply> Recorder::submit(const SubmitTransaction& command, const Command
   return decide_and_record(transaction, base, texts);
 }
 
-Expected<Reply> Recorder::decide_and_record(const eventlog::Transaction& transaction,
-                                            std::int64_t amount_base_minor, ReplyTexts& texts) {
+Expected<Reply> Recorder::decide_and_record(const eventlog::Transaction& transaction, std::int64_t amount_base_minor,
+                                            ReplyTexts& texts) {
   rules::DecisionState& decision_state = state_->decision();
-  const Decision decision = decider_.decide(transaction, amount_base_minor, state_->catalogue()->size(),
-                                            decision_state, *state_->rule_set());
+  const Decision decision =
+      decider_.decide(transaction, amount_base_minor, state_->catalogue()->size(), decision_state, *state_->rule_set());
   // Asked by raise_alerts(), after the event is written and folded.
   if (!decision.matched.empty()) state_->cooldown().prefetch(transaction.customer_id);
   const eventlog::TransactionDecided event{transaction,
@@ -143,26 +144,12 @@ Expected<Reply> Recorder::decide_and_record(const eventlog::Transaction& transac
 void Recorder::raise_alerts(const eventlog::TransactionDecided& event, eventlog::Position decided_at) {
   const eventlog::Transaction& transaction = event.transaction;
   for (const std::uint16_t index : event.matched) {
-    const rules::Rule& rule = state_->rule_set()->rules()[index];
-    if (!rule.alerts || state_->cooldown().cooling(rule.id, transaction.customer_id, transaction.event_time,
-                                                   rule.cooldown_us)) {
-      continue;
-    }
-    const eventlog::AlertRaised alert{rule.id,
-                                      transaction.id,
-                                      decided_at,
-                                      transaction.event_time,
-                                      transaction.customer_id,
-                                      transaction.merchant_id,
-                                      transaction.device_id,
-                                      event.amount_base_minor,
-                                      rule.severity,
-                                      rule.outcome,
-                                      rule.score};
+    const auto alert = due_alert(state_->rule_set()->rules()[index], event, decided_at, state_->cooldown());
+    if (!alert) continue;
     const eventlog::EntityLinks links =
         state_->decision().links(transaction.customer_id, transaction.merchant_id, transaction.device_id);
-    const eventlog::Placed placed = append(frame(), alert, links);
-    state_->apply(alert, placed.address);
+    const eventlog::Placed placed = append(frame(), *alert, links);
+    state_->apply(*alert, placed.address);
   }
 }
 
@@ -180,8 +167,8 @@ Expected<Reply> Recorder::answer_recorded(const Record& record, const eventlog::
   return reply;
 }
 
-Expected<Reply> Recorder::quarantine(const Command& whole, std::string_view transaction_id,
-                                     std::vector<Reason> reasons, ReplyTexts& texts) {
+Expected<Reply> Recorder::quarantine(const Command& whole, std::string_view transaction_id, std::vector<Reason> reasons,
+                                     ReplyTexts& texts) {
   const std::string_view raw = prefix(whole.raw, kQuarantineRawBytesMax);
   const auto raw_bytes = std::as_bytes(std::span(raw));
   Reply reply;
@@ -249,8 +236,7 @@ Expected<Reply> Recorder::report(const ReportLabel& command, const Command& whol
   event.source = command.source;
   event.corrects = earlier->has_value();
   if (*earlier) event.corrected_kind = (*earlier)->kind;
-  const eventlog::EntityLinks links =
-      state_->decision().links(event.customer_id, event.merchant_id, event.device_id);
+  const eventlog::EntityLinks links = state_->decision().links(event.customer_id, event.merchant_id, event.device_id);
   const eventlog::Placed placed = append(frame(), event, links);
   state_->apply(event, placed.address);
   reply.status = ReplyStatus::applied;

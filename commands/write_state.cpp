@@ -36,9 +36,9 @@ std::uint64_t quarantine_key(std::span<const std::byte> raw) { return XXH3_64bit
 Expected<std::unique_ptr<WriteState>> WriteState::replay(
     const eventlog::LogSource& log, std::uint64_t undurable_bytes_max,
     const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
-  auto state = std::make_unique<WriteState>();
-  state->undurable_bytes_max_ = undurable_bytes_max;
-  if (auto prepared = state->prepare(log); !prepared) return std::unexpected(prepared.error());
+  auto begun = before_all(log, undurable_bytes_max);
+  if (!begun) return begun;
+  std::unique_ptr<WriteState> state = std::move(*begun);
   auto cursor = log.read_from(eventlog::Position{1});
   if (!cursor) return std::unexpected(cursor.error());
   const std::uint64_t total = log.durable().value();
@@ -53,9 +53,18 @@ Expected<std::unique_ptr<WriteState>> WriteState::replay(
   return state;
 }
 
+Expected<std::unique_ptr<WriteState>> WriteState::before_all(const eventlog::LogSource& log,
+                                                             std::uint64_t undurable_bytes_max,
+                                                             std::uint32_t features_version) {
+  auto state = std::make_unique<WriteState>();
+  state->undurable_bytes_max_ = undurable_bytes_max;
+  if (auto prepared = state->prepare(log, features_version); !prepared) return std::unexpected(prepared.error());
+  return state;
+}
+
 // A first look over the log for what the decision state must be built with from its first event on: the
-// newest catalogue, and the longest lateness any policy allowed.
-Expected<void> WriteState::prepare(const eventlog::LogSource& log) {
+// catalogue, and the longest lateness any policy allowed.
+Expected<void> WriteState::prepare(const eventlog::LogSource& log, std::uint32_t features_version) {
   auto cursor = log.read_from(eventlog::Position{1});
   if (!cursor) return std::unexpected(cursor.error());
   std::int64_t lateness_us = 0;
@@ -68,8 +77,9 @@ Expected<void> WriteState::prepare(const eventlog::LogSource& log) {
     if ((*record)->type == static_cast<std::uint16_t>(EventType::features_activated)) {
       auto event = eventlog::decode<eventlog::FeaturesActivated>(**record);
       if (!event) return std::unexpected(event.error());
+      if (version == features_version && version != 0) continue;
       features = event->text;
-      version = event->version;
+      ++version;
     } else if ((*record)->type == static_cast<std::uint16_t>(EventType::policy_updated)) {
       auto event = eventlog::decode<eventlog::PolicyUpdated>(**record);
       if (!event) return std::unexpected(event.error());

@@ -28,6 +28,14 @@ class WriteState {
       const eventlog::LogSource& log, std::uint64_t undurable_bytes_max,
       const std::function<void(std::uint64_t, std::uint64_t)>& progress = {});
 
+  // As it was before the log's first event, ready to fold it all. `features_version` chooses the catalogue whose
+  // features are kept, by its number among those activated; 0 is the newest.
+  static eventlog::Expected<std::unique_ptr<WriteState>> before_all(const eventlog::LogSource& log,
+                                                                    std::uint64_t undurable_bytes_max,
+                                                                    std::uint32_t features_version = 0);
+  // Folds a recorded event. Error `damaged`: it cannot be read.
+  eventlog::Expected<void> apply(const eventlog::Record& record);
+
   // Folds one event; `address` is where it stands. Decided events must come in log order.
   void apply(const eventlog::TransactionDecided& event, eventlog::Address address);
   void apply(const eventlog::TransactionQuarantined& event, eventlog::Address address);
@@ -60,9 +68,8 @@ class WriteState {
   const AlertCooldown& cooldown() const { return cooldown_; }
 
  private:
-  eventlog::Expected<void> apply(const eventlog::Record& record);
   eventlog::Expected<void> apply(const eventlog::FeaturesActivated& event);
-  eventlog::Expected<void> prepare(const eventlog::LogSource& log);
+  eventlog::Expected<void> prepare(const eventlog::LogSource& log, std::uint32_t features_version);
 
   std::uint64_t undurable_bytes_max_ = 0;
   Policy policy_;
