@@ -1,9 +1,9 @@
 // The stored form of what happens to a transaction: decided, quarantined, labelled, alerted.
 #include <xxhash.h>
 
-#include "events.capnp.h"
 #include "eventlog/schema/events.h"
 #include "eventlog/schema/wire_message.h"
+#include "events.capnp.h"
 
 namespace vigil::eventlog {
 namespace {
@@ -67,7 +67,7 @@ std::size_t bytes_max(const TransactionDecided& event) {
 }
 
 Placed append(FrameBuilder& frame, const TransactionDecided& event, const EntityLinks& links) {
-  return build_record<wire::TransactionDecided>(
+  return build_record<wire::TransactionDecided, TransactionDecided>(
       frame, EventType::transaction_decided, links, transaction_key(event.transaction.id), bytes_max(event),
       [&](wire::TransactionDecided::Builder out) {
         put_transaction(out, event.transaction);
@@ -84,29 +84,27 @@ Placed append(FrameBuilder& frame, const TransactionDecided& event, const Entity
 template <>
 Expected<TransactionDecided> decode<TransactionDecided>(const Record& record) {
   return read_record<wire::TransactionDecided, TransactionDecided>(
-      record, EventType::transaction_decided,
-      [&](wire::TransactionDecided::Reader in) -> Expected<TransactionDecided> {
+      record, EventType::transaction_decided, [&](wire::TransactionDecided::Reader in) -> Expected<TransactionDecided> {
         if (in.getStatus() > static_cast<std::uint8_t>(Status::refunded) ||
             in.getOutcome() > static_cast<std::uint8_t>(Outcome::decline)) {
           return std::unexpected(damaged_record(record, "status or outcome out of range"));
         }
         const std::span<const std::byte> matched = view(in.getMatched());
         if (matched.size() % 2 != 0) return std::unexpected(damaged_record(record, "odd rule index list"));
-        return TransactionDecided{
-            take_transaction(in),
-            in.getAmountBaseMinor(),
-            static_cast<Outcome>(in.getOutcome()),
-            in.getScore(),
-            in.getFeaturesVersion(),
-            in.getRulesVersion(),
-            view(in.getFeatures()),
-            {reinterpret_cast<const std::uint16_t*>(matched.data()), matched.size() / 2}};
+        return TransactionDecided{take_transaction(in),
+                                  in.getAmountBaseMinor(),
+                                  static_cast<Outcome>(in.getOutcome()),
+                                  in.getScore(),
+                                  in.getFeaturesVersion(),
+                                  in.getRulesVersion(),
+                                  view(in.getFeatures()),
+                                  {reinterpret_cast<const std::uint16_t*>(matched.data()), matched.size() / 2}};
       });
 }
 
 std::size_t bytes_max(const TransactionQuarantined& event) {
-  std::size_t bytes = kMessageOverhead + kStructBytes + field_bytes_max(event.raw.size()) +
-                      field_bytes_max(event.source.size());
+  std::size_t bytes =
+      kMessageOverhead + kStructBytes + field_bytes_max(event.raw.size()) + field_bytes_max(event.source.size());
   for (const QuarantineReason& reason : event.reasons) {
     bytes += 8 + texts_bytes({reason.code, reason.field, reason.text});
   }
@@ -114,7 +112,7 @@ std::size_t bytes_max(const TransactionQuarantined& event) {
 }
 
 Placed append(FrameBuilder& frame, const TransactionQuarantined& event) {
-  return build_record<wire::TransactionQuarantined>(
+  return build_record<wire::TransactionQuarantined, TransactionQuarantined>(
       frame, EventType::transaction_quarantined, {}, std::nullopt, bytes_max(event),
       [&](wire::TransactionQuarantined::Builder out) {
         out.setRaw(wire_data(event.raw));
@@ -149,7 +147,7 @@ std::size_t bytes_max(const LabelReported& event) {
 }
 
 Placed append(FrameBuilder& frame, const LabelReported& event, const EntityLinks& links) {
-  return build_record<wire::LabelReported>(
+  return build_record<wire::LabelReported, LabelReported>(
       frame, EventType::label_reported, links, transaction_key(event.transaction_id), bytes_max(event),
       [&](wire::LabelReported::Builder out) {
         out.setTransactionTimeUs(event.transaction_time.value());
@@ -198,9 +196,8 @@ std::size_t bytes_max(const AlertRaised& event) {
 }
 
 Placed append(FrameBuilder& frame, const AlertRaised& event, const EntityLinks& links) {
-  return build_record<wire::AlertRaised>(
-      frame, EventType::alert_raised, links, std::nullopt, bytes_max(event),
-      [&](wire::AlertRaised::Builder out) {
+  return build_record<wire::AlertRaised, AlertRaised>(
+      frame, EventType::alert_raised, links, std::nullopt, bytes_max(event), [&](wire::AlertRaised::Builder out) {
         out.setDecidedAt(event.decided_at.value());
         out.setEventTimeUs(event.event_time.value());
         out.setAmountBaseMinor(event.amount_base_minor);

@@ -1,5 +1,5 @@
 # The stored form of every event. Fields may be added at the end with a default that keeps the old meaning;
-# nothing is ever renumbered or removed. A change of meaning raises the event's version (events.cpp).
+# nothing is ever renumbered or removed. A change of meaning raises the event's version (upcast.h).
 @0xd1c9f0a7b36e4581;
 
 using Cxx = import "/capnp/c++.capnp";

@@ -1,9 +1,9 @@
 // The stored form of what is not a transaction: reference data, policy, features and rules.
 #include <algorithm>
 
-#include "events.capnp.h"
 #include "eventlog/schema/events.h"
 #include "eventlog/schema/wire_message.h"
+#include "events.capnp.h"
 
 namespace vigil::eventlog {
 namespace {
@@ -32,7 +32,7 @@ std::vector<std::string_view> take_texts(capnp::List<capnp::Text>::Reader in) {
 // FeaturesActivated and RulesActivated have the same fields.
 template <class Wire, class Event>
 Placed append_activation(FrameBuilder& frame, EventType type, const Event& event) {
-  return build_record<Wire>(frame, type, {}, std::nullopt, bytes_max(event), [&](typename Wire::Builder out) {
+  return build_record<Wire, Event>(frame, type, {}, std::nullopt, bytes_max(event), [&](typename Wire::Builder out) {
     out.setVersion(event.version);
     put_text(event.text, [&](unsigned n) { return out.initText(n); });
     out.setSha256(wire_data(event.sha256));
@@ -54,8 +54,7 @@ Expected<Event> decode_activation(const Record& record, EventType type) {
 
 template <class Event>
 std::size_t activation_bytes(const Event& event) {
-  return kMessageOverhead + kReferenceBytes + field_bytes_max(event.text.size()) +
-         field_bytes_max(event.sha256.size());
+  return kMessageOverhead + kReferenceBytes + field_bytes_max(event.text.size()) + field_bytes_max(event.sha256.size());
 }
 
 }  // namespace
@@ -66,7 +65,7 @@ std::size_t bytes_max(const CustomerUpdated& event) {
 }
 
 Placed append(FrameBuilder& frame, const CustomerUpdated& event, const EntityLinks& links) {
-  return build_record<wire::CustomerUpdated>(
+  return build_record<wire::CustomerUpdated, CustomerUpdated>(
       frame, EventType::customer_updated, links, std::nullopt, bytes_max(event),
       [&](wire::CustomerUpdated::Builder out) {
         out.setHasHome(event.home.has_value());
@@ -99,7 +98,7 @@ std::size_t bytes_max(const MerchantUpdated& event) {
 }
 
 Placed append(FrameBuilder& frame, const MerchantUpdated& event, const EntityLinks& links) {
-  return build_record<wire::MerchantUpdated>(
+  return build_record<wire::MerchantUpdated, MerchantUpdated>(
       frame, EventType::merchant_updated, links, std::nullopt, bytes_max(event),
       [&](wire::MerchantUpdated::Builder out) {
         out.setHasPlace(event.place.has_value());
@@ -134,7 +133,7 @@ std::size_t bytes_max(const ListUpdated& event) {
 }
 
 Placed append(FrameBuilder& frame, const ListUpdated& event) {
-  return build_record<wire::ListUpdated>(
+  return build_record<wire::ListUpdated, ListUpdated>(
       frame, EventType::list_updated, {}, std::nullopt, bytes_max(event), [&](wire::ListUpdated::Builder out) {
         put_text(event.list, [&](unsigned n) { return out.initList(n); });
         put_texts(out.initAdded(static_cast<unsigned>(event.added.size())), event.added);
@@ -153,12 +152,12 @@ Expected<ListUpdated> decode<ListUpdated>(const Record& record) {
 std::size_t bytes_max(const RateUpdated&) { return kMessageOverhead + kReferenceBytes; }
 
 Placed append(FrameBuilder& frame, const RateUpdated& event) {
-  return build_record<wire::RateUpdated>(frame, EventType::rate_updated, {}, std::nullopt, bytes_max(event),
-                                         [&](wire::RateUpdated::Builder out) {
-                                           out.setRateE9(event.rate_e9);
-                                           out.setCurrency(event.currency.packed());
-                                           out.setBase(event.base.packed());
-                                         });
+  return build_record<wire::RateUpdated, RateUpdated>(frame, EventType::rate_updated, {}, std::nullopt,
+                                                      bytes_max(event), [&](wire::RateUpdated::Builder out) {
+                                                        out.setRateE9(event.rate_e9);
+                                                        out.setCurrency(event.currency.packed());
+                                                        out.setBase(event.base.packed());
+                                                      });
 }
 
 template <>
@@ -174,7 +173,7 @@ std::size_t bytes_max(const PolicyUpdated& event) {
 }
 
 Placed append(FrameBuilder& frame, const PolicyUpdated& event) {
-  return build_record<wire::PolicyUpdated>(
+  return build_record<wire::PolicyUpdated, PolicyUpdated>(
       frame, EventType::policy_updated, {}, std::nullopt, bytes_max(event),
       [&](wire::PolicyUpdated::Builder out) { put_text(event.text, [&](unsigned n) { return out.initText(n); }); });
 }

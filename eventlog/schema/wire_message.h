@@ -11,13 +11,10 @@
 #include <string>
 #include <string_view>
 
-#include "eventlog/schema/events.h"
+#include "eventlog/schema/upcast.h"
 #include "eventlog/storage/frame_builder.h"
 
 namespace vigil::eventlog {
-
-// The newest version of each event we write and read. Raising one needs an upcaster in its decode().
-inline constexpr std::uint16_t kEventVersion = 1;
 
 inline capnp::Text::Reader wire_text(std::string_view text) { return {text.data(), text.size()}; }
 
@@ -46,13 +43,13 @@ void put_text(std::string_view text, Init init) {
 }
 
 // Builds one message in the span a frame reserved. `fill` gets the root builder.
-template <class WireEvent, class Fill>
-Placed build_record(FrameBuilder& frame, EventType type, std::span<const Link> links,
-                    std::optional<std::uint64_t> key, std::size_t bytes_max, Fill fill) {
+template <class WireEvent, class Event, class Fill>
+Placed build_record(FrameBuilder& frame, EventType type, std::span<const Link> links, std::optional<std::uint64_t> key,
+                    std::size_t bytes_max, Fill fill) {
   constexpr std::size_t kTableBytes = 8;
   const std::size_t payload_max = (bytes_max - kRecordOverheadMax + 7) / 8 * 8;
-  const std::span<std::byte> payload =
-      frame.begin_record(static_cast<std::uint16_t>(type), kEventVersion, links, key, payload_max);
+  const std::span<std::byte> payload = frame.begin_record(
+      static_cast<std::uint16_t>(type), newest_version(kUpcasts<WireEvent, Event>), links, key, payload_max);
   auto* words = reinterpret_cast<capnp::word*>(payload.data());
   capnp::FlatMessageBuilder message{kj::arrayPtr(words + 1, payload.size() / 8 - 1)};
   fill(message.initRoot<WireEvent>());
@@ -64,36 +61,31 @@ Placed build_record(FrameBuilder& frame, EventType type, std::span<const Link> l
   return frame.end_record(kTableBytes + segment_words * 8);
 }
 
-inline Error damaged_record(const Record& record, const std::string& reason) {
-  return {ErrorKind::damaged, "event at position " + std::to_string(record.position.value()) +
-                                  ", log offset " + std::to_string(record.address.value()) + ": " + reason};
-}
-
-// Decoding reads every word once. Pointers that lead to the same words again and again, or to a long list of elements
-// without content, would make millions of things out of a few bytes.
+// Decoding reads every word once, and upcasting some of them again. Pointers that lead to the same words again and
+// again, or to a long list of elements without content, would make millions of things out of a few bytes.
 inline capnp::ReaderOptions reader_options(std::size_t words) {
   capnp::ReaderOptions options;
-  options.traversalLimitInWords = 2 * words + 8;
+  options.traversalLimitInWords = 4 * words + 8;
   return options;
 }
 
-// Reads the message of a record in place. `read` gets the root reader and returns Expected<Event>.
+// Reads the message of a record in place. `read` gets the root reader and returns Expected<Event>, as records of the
+// newest version are read; older ones are then upcast.
 template <class WireEvent, class Event, class Read>
-Expected<Event> read_record(const Record& record, EventType type, Read read) {
+Expected<Event> read_record(const Record& record, EventType type, Read read,
+                            std::span<const Upcast<WireEvent, Event>> upcasts = kUpcasts<WireEvent, Event>) {
   if (record.type != static_cast<std::uint16_t>(type)) {
     return std::unexpected(damaged_record(record, "not a " + std::string(name(type))));
   }
-  if (record.version > kEventVersion) {
-    Error error = damaged_record(record, std::string(name(type)) + " version " + std::to_string(record.version) +
-                                             " was written by a newer Vigil; upgrade this one to read it");
-    error.kind = ErrorKind::unsupported_version;
-    return std::unexpected(std::move(error));
-  }
+  if (auto known = check_version(record, type, newest_version(upcasts)); !known) return std::unexpected(known.error());
   try {
     const auto* words = reinterpret_cast<const capnp::word*>(record.payload.data());
     capnp::FlatArrayMessageReader message{kj::arrayPtr(words, record.payload.size() / 8),
                                           reader_options(record.payload.size() / 8)};
-    return read(message.getRoot<WireEvent>());
+    const auto in = message.getRoot<WireEvent>();
+    Expected<Event> event = read(in);
+    if (event) upcast<WireEvent, Event>(record.version, in, *event, upcasts);
+    return event;
   } catch (const kj::Exception& exception) {
     return std::unexpected(damaged_record(record, exception.getDescription().cStr()));
   }

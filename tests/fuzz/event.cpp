@@ -48,7 +48,8 @@ void check(const Record& record) {
   if constexpr (std::is_same_v<Event, TransactionDecided>) check_values(event->features);
   MemoryFrame once, twice;
   write(once, *event);
-  require(once.record().payload.size() + kRecordOverheadMax <= bytes_max(*event), "an event takes what it said at most");
+  require(once.record().payload.size() + kRecordOverheadMax <= bytes_max(*event),
+          "an event takes what it said at most");
   const auto again = decode<Event>(once.record());
   require(again.has_value(), "an event that was written can be read");
   write(twice, *again);
@@ -58,8 +59,8 @@ void check(const Record& record) {
 
 using Check = void (*)(const Record&);
 constexpr std::array<Check, 11> kChecks = {
-    check<TransactionDecided>, check<TransactionQuarantined>, check<LabelReported>,     check<AlertRaised>,
-    check<CustomerUpdated>,    check<MerchantUpdated>,        check<ListUpdated>,       check<RateUpdated>,
+    check<TransactionDecided>, check<TransactionQuarantined>, check<LabelReported>, check<AlertRaised>,
+    check<CustomerUpdated>,    check<MerchantUpdated>,        check<ListUpdated>,   check<RateUpdated>,
     check<PolicyUpdated>,      check<FeaturesActivated>,      check<RulesActivated>};
 
 }  // namespace

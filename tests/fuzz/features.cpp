@@ -16,7 +16,8 @@ VIGIL_FUZZ_TARGET(features) {
   require(catalogue->size() <= kFeaturesMax && catalogue->reach_us() <= kReachMaxUs, "a catalogue keeps its limits");
   const auto again = Catalogue::parse(catalogue->text(), "other.toml");
   require(again.has_value(), "what was accepted once is accepted again");
-  require(again->sha256() == catalogue->sha256() && again->size() == catalogue->size(), "the same text, the same catalogue");
+  require(again->sha256() == catalogue->sha256() && again->size() == catalogue->size(),
+          "the same text, the same catalogue");
   require(catalogue->symbols().size() >= catalogue->size(), "every feature is a symbol");
   for (std::size_t i = 0; i < catalogue->size(); ++i) {
     const Feature &a = catalogue->features()[i], &b = again->features()[i];

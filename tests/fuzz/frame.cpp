@@ -55,8 +55,8 @@ void check_records(const Frame& frame) {
     const auto distance = static_cast<std::uint32_t>(kFrameHeaderBytes + frame.payload.size() - rest.size());
     const auto header = check_record(rest, distance, i);
     require(header.has_value(), "every record of a frame that was checked whole is one");
-    const Record record = record_at(rest.data(), *header, frame.header.address, frame.header.first_position,
-                                    frame.header.ingest_time_us);
+    const Record record =
+        record_at(rest.data(), *header, frame.header.address, frame.header.first_position, frame.header.ingest_time_us);
     const std::byte* end = rest.data() + header->record_bytes;
     require(record.payload.data() + record.payload.size() == end, "a record's payload ends with the record");
     require(record.links.size() <= kLinksMax && record.position.value() == frame.header.first_position + i,
@@ -82,8 +82,8 @@ VIGIL_FUZZ_TARGET(frame) {
   static Sha256 sha;
   fuzz::Taker in(bytes);
   const auto repair = in.take<std::uint8_t>();
-  fuzz::Exact block(in.rest(), std::max<std::size_t>(round_up(in.rest().size() + kFrameTrailerBytes, kBlockBytes),
-                                                     kBlockBytes));
+  fuzz::Exact block(in.rest(),
+                    std::max<std::size_t>(round_up(in.rest().size() + kFrameTrailerBytes, kBlockBytes), kBlockBytes));
   FrameHeader raw;
   std::memcpy(&raw, block.bytes().data(), sizeof raw);
   const ChainState chain = chain_before(raw, repair);

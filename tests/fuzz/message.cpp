@@ -77,7 +77,8 @@ void check_limits(const Message& message) {
   require(message.commands.size() <= kCommandsPerMessageMax, "no message has more commands than it may");
   require(message.commands.empty() || message.query.empty(), "a message has commands or a query, never both");
   for (const Command& command : message.commands) {
-    require(command.raw.size() <= kMessageBytesMax && command.source.size() <= kSourceBytesMax, "what is kept is bounded");
+    require(command.raw.size() <= kMessageBytesMax && command.source.size() <= kSourceBytesMax,
+            "what is kept is bounded");
     if (const auto* refused = std::get_if<Unacceptable>(&command.body)) {
       require(!refused->reasons.empty() && refused->reasons.size() <= 32, "a refusal has reasons, and not too many");
       for (const Reason& reason : refused->reasons) require(!reason.code.empty(), "a reason has a code");

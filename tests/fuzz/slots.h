@@ -16,10 +16,10 @@ inline rules::Value any_value(rules::ValueType type, std::uint64_t bits) {
   static constexpr std::array<std::int64_t, 8> kIntegers = {
       0, 1, -1, 100, 86'400'000'000, INT64_MAX, INT64_MIN, 1'700'000'000'000'000};
   static constexpr std::array<double, 8> kFloatings = {
-      0.0, -0.0, 0.5, -1.5, 1e300, std::numeric_limits<double>::infinity(),
-      std::numeric_limits<double>::quiet_NaN(), 180.0};
-  static constexpr std::array<std::string_view, 8> kTexts = {"", "a", "EUR", "FR", "online", "customer-17", "blocked",
-                                                             "\xC3\xA9"};
+      0.0,  -0.0, 0.5, -1.5, 1e300, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN(),
+      180.0};
+  static constexpr std::array<std::string_view, 8> kTexts = {"",       "a",           "EUR",     "FR",
+                                                             "online", "customer-17", "blocked", "\xC3\xA9"};
   if (bits % 5 == 0) return Value::null();
   const std::size_t which = bits / 5 % 8;
   switch (type) {

@@ -22,9 +22,7 @@ inline void require(bool holds, const char* what) {
   std::abort();
 }
 
-inline std::string_view text(Bytes bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
+inline std::string_view text(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 // Bytes on the heap that end where their allocation does, so that the address sanitizer sees any look behind them,
 // aligned as a mapped segment is.
@@ -70,16 +68,16 @@ int register_target(Target target);
 }  // namespace vigil::fuzz
 
 #ifdef VIGIL_FUZZ_ALONE
-#define VIGIL_FUZZ_TARGET(target)                                                                     \
-  static void target(::vigil::fuzz::Bytes bytes);                                                    \
-  extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {                 \
-    target(std::as_bytes(std::span(data, size)));                                                    \
-    return 0;                                                                                         \
-  }                                                                                                   \
+#define VIGIL_FUZZ_TARGET(target)                                                     \
+  static void target(::vigil::fuzz::Bytes bytes);                                     \
+  extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) { \
+    target(std::as_bytes(std::span(data, size)));                                     \
+    return 0;                                                                         \
+  }                                                                                   \
   static void target(::vigil::fuzz::Bytes bytes)
 #else
-#define VIGIL_FUZZ_TARGET(target)                                                                     \
-  static void target(::vigil::fuzz::Bytes bytes);                                                    \
+#define VIGIL_FUZZ_TARGET(target)                                                                            \
+  static void target(::vigil::fuzz::Bytes bytes);                                                            \
   [[maybe_unused]] static const int target##_registered = ::vigil::fuzz::register_target({#target, target}); \
   static void target(::vigil::fuzz::Bytes bytes)
 #endif

@@ -213,6 +213,23 @@ TEST(Events, NewerVersionsAndWrongTypesAreRefused) {
   EXPECT_EQ(type_of(newer).error().kind, ErrorKind::damaged);
 }
 
+// 48 bytes whose one list has 2^20 elements without content.
+TEST(Events, AFewBytesNeverBecomeManyReasons) {
+  const auto path = std::filesystem::path(VIGIL_SOURCE_DIR) / "tests/fuzz/regressions/event/a_million_empty_reasons";
+  std::ifstream in(path, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(in), {}};
+  ASSERT_GT(bytes.size(), 2u) << path;
+  std::vector<std::uint64_t> words((bytes.size() - 2) / 8);
+  std::memcpy(words.data(), bytes.data() + 2, words.size() * 8);
+  Record record;
+  record.type = static_cast<std::uint16_t>(EventType::transaction_quarantined);
+  record.version = 1;
+  record.payload = std::as_bytes(std::span(words));
+  const auto event = decode<TransactionQuarantined>(record);
+  ASSERT_FALSE(event);
+  EXPECT_EQ(event.error().kind, ErrorKind::damaged);
+}
+
 TEST(Events, FlippedBytesNeverCrashTheDecoder) {
   MemoryFrame frame;
   append(frame, TransactionDecided{.transaction = full_transaction(), .features = {}, .matched = {}}, kLinks);
