@@ -33,7 +33,7 @@ NEEDS_ROOT = unittest.skipUnless(os.geteuid() == 0, "NOT TESTED: mounting a file
 class Faults:
     """The numbers that this test and fault_shim.cpp share, in the order of its `Shared`."""
     FIELDS = ("sync_errno", "lose", "write_errno", "short_writes", "clock_step_us", "sync_is_lie",
-              "failed", "syncs", "touched_since", "forgotten", "durable", "positions_sent", "too_early")
+              "failed", "syncs", "touched_since", "past_cache", "durable", "positions_sent", "too_early")
 
     def __init__(self, path):
         path.write_bytes(bytes(4096))
@@ -142,7 +142,7 @@ class Failure(SystemTest):
         self.faults.sync_errno = errno.EIO
         self.the_log_is_poisoned(server, SEGMENT + r": sync: Input/output error")
         self.everything_acknowledged_is_there()
-        self.assertGreater(self.faults.forgotten, 0, "the next writer trusts the page cache")
+        self.assertGreater(self.faults.past_cache, 0, "the next writer trusts the page cache")
 
     def test_a_sync_that_fails_once_and_loses_the_data_loses_nothing_acknowledged(self):
         server = self.start()

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cerrno>
 #include <charconv>
+#include <cstdarg>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -36,7 +37,7 @@ struct Shared {
   Number failed;          // errors made
   Number syncs;           // of segments
   Number touched_since;   // writes to segments and syncs of them after an error made
-  Number forgotten;       // times a segment was dropped from the page cache
+  Number past_cache;      // times a segment was dropped from the page cache, or opened to read past it
   Number durable;         // the last position whose sync returned
   Number positions_sent;  // numbers called "position" in what left through a socket
   Number too_early;       // of those, beyond `durable`
@@ -74,12 +75,17 @@ Function* real(const char* name) {
   return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name));
 }
 
-bool is_segment(int descriptor) {
-  char link[64];
+// Whether the link leads to a segment.
+bool names_segment(const char* link) {
   char path[4096];
-  std::snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
   const ssize_t bytes = ::readlink(link, path, sizeof path);
   return bytes > 0 && std::string_view(path, static_cast<std::size_t>(bytes)).ends_with(".seg");
+}
+
+bool is_segment(int descriptor) {
+  char link[64];
+  std::snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
+  return names_segment(link);
 }
 
 struct Range {
@@ -177,8 +183,19 @@ ssize_t pwrite64(int descriptor, const void* bytes, std::size_t size, off_t offs
 
 int posix_fadvise(int descriptor, off_t offset, off_t bytes, int advice) {
   static auto* const advise = real<int(int, off_t, off_t, int)>("posix_fadvise");
-  if (advice == POSIX_FADV_DONTNEED && is_segment(descriptor)) ++shared()->forgotten;
+  if (advice == POSIX_FADV_DONTNEED && is_segment(descriptor)) ++shared()->past_cache;
   return advise(descriptor, offset, bytes, advice);
+}
+
+int open(const char* path, int flags, ...) {
+  static auto* const pass_on = real<int(const char*, int, mode_t)>("open");
+  va_list arguments;
+  va_start(arguments, flags);
+  const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
+  va_end(arguments);
+  const bool reads = (flags & O_ACCMODE) == O_RDONLY;
+  if (reads && (flags & O_DIRECT) != 0 && names_segment(path)) ++shared()->past_cache;
+  return pass_on(path, flags, mode);
 }
 
 int clock_gettime(clockid_t clock, struct timespec* time) {
