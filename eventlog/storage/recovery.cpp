@@ -139,16 +139,15 @@ class Recovery {
   Expected<void> prepare_directory() {
     auto names = environment_.list(directory_);
     if (!names) return std::unexpected(names.error());
-    std::string tail;
     for (const std::string& name : *names) {
       if (name.ends_with(kTemporarySuffix)) {
         if (auto done = environment_.remove(directory_ / name); !done) return done;
       }
-      if (name.ends_with(kSegmentSuffix)) tail = name;
+      if (name.ends_with(kSegmentSuffix)) tail_name_ = name;
       if (name == kCleanName) read_marker();
     }
-    if (!tail.empty()) {
-      auto file = environment_.open(directory_ / tail, OpenMode::write);
+    if (!tail_name_.empty()) {
+      auto file = environment_.open(directory_ / tail_name_, OpenMode::write);
       if (!file) return std::unexpected(file.error());
       if (auto done = (*file)->sync(); !done) return done;
       // After a failed sync the cache may hold what the disk does not.
@@ -174,6 +173,12 @@ class Recovery {
           std::make_unique<Segment>(environment_, directory_, headers[i], bytes, std::move(index)));
     }
     Segment& segment = *found_.segments.back();
+    // Only segments that have a successor are archived.
+    if (segment.path().filename() != tail_name_) {
+      return fail(ErrorKind::damaged, segment.path().string() +
+                                          ": damaged: the last segment is here only as an archive" +
+                                          std::string(kRestoreHint));
+    }
     found_.end = chain_before(segment.header());
     if (headers.size() > 1) {
       if (auto done = last_time_before(headers[headers.size() - 2], headers.back()); !done) return done;
@@ -275,6 +280,7 @@ class Recovery {
 
   Environment& environment_;
   const std::filesystem::path& directory_;
+  std::string tail_name_;  // the newest segment file: what was written last
   std::unique_ptr<File> tail_file_;
   std::optional<CleanMarker> marker_;
   Tail tail_;

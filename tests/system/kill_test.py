@@ -57,6 +57,27 @@ class KillAtRandomMoments(SystemTest):
         models_equal_a_rebuild(self.data)
         self.features_equal_an_undisturbed_run(total)
 
+    def test_what_was_lost_moved_doubled_or_changed_would_be_noticed(self):
+        server, load = self.start(self.data).wait_ready(), Load()
+        with Client(server.endpoint) as client:
+            load.run(client, 5)
+        self.assertEqual(0, server.stop())
+        everything_is_there_once(self.data, [load])
+        name, answer = max(load.acknowledged.items())
+        for wrong, message in (({**answer, "position": answer["position"] + 1}, "not where they were"),
+                               ({**answer, "transaction_id": "never sent"}, "not where they were")):
+            load.acknowledged[wrong["transaction_id"]] = wrong
+            with self.assertRaisesRegex(AssertionError, message):
+                everything_is_there_once(self.data, [load])
+            load.acknowledged.pop("never sent", None)
+            load.acknowledged[name] = answer
+        del load.acknowledged[name]
+        with self.assertRaisesRegex(AssertionError, "no answer came"):
+            everything_is_there_once(self.data, [load])
+        other = {**answer, "transaction_id": max(load.acknowledged), "repeat": True}
+        with self.assertRaisesRegex(AssertionError, "the answer changed"):
+            load.remember([other] * load.per_message)
+
     def features_equal_an_undisturbed_run(self, total):
         undisturbed = self.directory / "undisturbed"
         server, load = self.start(undisturbed).wait_ready(), Load()

@@ -1,6 +1,7 @@
 // A log whose segments were removed, swapped, doubled, cut off, replaced by another log's or left half made.
 #include <gtest/gtest.h>
 
+#include "eventlog/storage/archive.h"
 #include "eventlog/storage/recovery.h"
 #include "eventlog/storage/segment_supply.h"
 #include "tests/eventlog/storage/memory_environment.h"
@@ -72,6 +73,16 @@ TEST_F(RecoverySegmentsTest, TheLastSegmentIsMissedOnlyByWhoHasSeenIt) {
                                    std::to_string(left) + ", it has seen position " + std::to_string(left + 1)),
             std::string::npos)
       << seen.error().text;
+}
+
+TEST_F(RecoverySegmentsTest, ALogWhoseLastSegmentsAreArchivesIsRefused) {
+  const auto archived = archive_log(memory_, directory_, {});
+  ASSERT_TRUE(archived) << archived.error().text;
+  ASSERT_EQ(archived->archived_all, names_.size() - 2) << "the last sealed one stays";
+  ASSERT_TRUE(recovered()) << "nothing is missing";
+  memory_.erase(names_.back());
+  memory_.erase(names_[names_.size() - 2]);
+  expect_refused(names_[names_.size() - 3], "only archives");
 }
 
 TEST_F(RecoverySegmentsTest, EveryTwoSwappedSegmentsAreRefused) {
