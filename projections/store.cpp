@@ -240,7 +240,10 @@ Expected<void> Store::check_meta() const {
   auto found = meta();
   if (!found) return std::unexpected(found.error());
   if (found->schema_hash != options_.schema_hash) {
-    return fail(ErrorKind::unsupported_version, path_ + ": written by another version of this model");
+    return fail(ErrorKind::unsupported_version,
+                path_ +
+                    ": written by another version of Vigil; upgrade this one if it is the older, else make the "
+                    "model anew with `vigil rebuild`");
   }
   if (!options_.log_id.empty() && found->log_id != options_.log_id) {
     return fail(ErrorKind::invalid, path_ + ": belongs to the log " + found->log_id + ", not to " + options_.log_id);

@@ -70,7 +70,11 @@ Rows read_all(const std::string& path, const std::string& map, std::size_t count
   }
   while (true) {
     const auto batch = (*reader)->read(count);
-    require(batch.has_value(), "rows in memory can be read to the end");
+    if (!batch) {
+      require(batch.error().kind == eventlog::ErrorKind::damaged, "only broken zstd cannot be read to its end");
+      rows.refusal = without_path(batch.error().text, path);
+      return rows;
+    }
     if (batch->empty()) break;
     require(batch->size() <= count, "no more commands come than were asked for");
     for (const Command& command : *batch) {
