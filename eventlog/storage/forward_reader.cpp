@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "eventlog/storage/segment.h"
+#include "eventlog/storage/segment_chain.h"
+
 namespace vigil::eventlog {
 
 namespace {
@@ -11,56 +14,82 @@ namespace {
 // when it is hashed.
 constexpr std::uint64_t kPieceBytes = 512 << 10;
 
+std::unexpected<Error> damaged(const std::filesystem::path& path, const std::string& what) {
+  return fail(ErrorKind::damaged, path.string() + ": damaged: " + what + std::string(kRestoreHint));
+}
+
 }  // namespace
 
-ForwardReader::ForwardReader(std::unique_ptr<File> file, std::span<const std::byte> whole, std::uint64_t bytes,
-                             AfterPiece after)
-    : file_(std::move(file)), whole_(whole), bytes_(bytes), after_piece_(std::move(after)) {}
+ForwardReader::ForwardReader(std::filesystem::path path, std::uint64_t bytes, AfterPiece after)
+    : path_(std::move(path)), bytes_(bytes), after_piece_(std::move(after)) {}
 
-Expected<ForwardReader> ForwardReader::open(Environment& environment, const Segment& segment, AfterPiece after_piece) {
-  auto file = environment.open(segment.path(), OpenMode::read);
-  if (file) {
-    const auto bytes = (*file)->size();
-    if (!bytes) return std::unexpected(bytes.error());
-    if (*bytes < segment.header().segment_bytes) {
-      return std::unexpected(segment.damage(*bytes, segment.header().first_position, "the file was cut off"));
+Expected<ForwardReader> ForwardReader::open(Environment& environment, const std::filesystem::path& directory,
+                                            const SegmentHeader& header, AfterPiece after_piece) {
+  const std::filesystem::path path = directory / segment_name(header.first_position);
+  auto file = environment.open(path, OpenMode::read);
+  if (!file && file.error().kind == ErrorKind::not_found) {
+    const std::filesystem::path packed = directory / archive_name(header.first_position);
+    auto archive = ArchiveFile::open(environment, packed);
+    if (archive) {
+      const bool same = std::ranges::equal(checked_bytes((*archive)->header().segment), checked_bytes(header));
+      if (!same) return damaged(packed, "the archive of another segment");
+      ForwardReader reader(packed, header.segment_bytes, std::move(after_piece));
+      reader.archive_ = std::move(*archive);
+      return reader;
     }
-    return ForwardReader(std::move(*file), {}, segment.header().segment_bytes, std::move(after_piece));
+    if (archive.error().kind != ErrorKind::not_found) return std::unexpected(archive.error());
+    file = environment.open(path, OpenMode::read);  // unarchived between the two looks
   }
-  if (file.error().kind != ErrorKind::not_found) return std::unexpected(file.error());
-  const auto whole = segment.bytes();
-  if (!whole) return std::unexpected(whole.error());
-  return ForwardReader(nullptr, *whole, whole->size(), std::move(after_piece));
+  if (!file) return std::unexpected(file.error());
+  const auto bytes = (*file)->size();
+  if (!bytes) return std::unexpected(bytes.error());
+  if (*bytes < header.segment_bytes) return damaged(path, "the file was cut off at offset " + std::to_string(*bytes));
+  ForwardReader reader(path, header.segment_bytes, std::move(after_piece));
+  reader.file_ = std::move(*file);
+  return reader;
 }
 
 Expected<std::span<const std::byte>> ForwardReader::at(std::uint64_t offset, std::uint64_t wanted) {
   wanted = std::min(wanted, bytes_ - offset);
-  if (!file_) {
-    if (offset + wanted > end_ && after_piece_) {
-      const std::uint64_t end = std::min(bytes_, std::max(offset + wanted, end_ + kPieceBytes));
-      if (auto go_on = after_piece_(nullptr, end - end_); !go_on) return std::unexpected(go_on.error());
-      end_ = end;
-    }
-    return whole_.subspan(offset);
-  }
   if (offset < begin_ || offset > end_) begin_ = end_ = offset;
-  if (end_ - offset < wanted) {
-    const std::uint64_t kept = end_ - offset;
-    if (kept > 0) std::memmove(buffer_.data(), buffer_.data() + (offset - begin_), kept);
+  if (end_ < offset + wanted) {
+    if (end_ > offset) std::memmove(buffer_.data(), buffer_.data() + (offset - begin_), end_ - offset);
     begin_ = offset;
-    const std::uint64_t room = std::min(std::max(wanted, kept + kPieceBytes), bytes_ - offset);
-    if (buffer_.size() < room) buffer_.resize(room);
-    const auto piece = std::span(buffer_).subspan(kept, room - kept);
-    if (auto read = file_->read_at(end_, piece); !read) {
+    auto done = file_ ? read_more(wanted) : unpack_more(wanted);
+    if (!done) {
       begin_ = end_ = 0;
-      return std::unexpected(read.error());
-    }
-    end_ += piece.size();
-    if (after_piece_) {
-      if (auto go_on = after_piece_(file_.get(), piece.size()); !go_on) return std::unexpected(go_on.error());
+      return std::unexpected(done.error());
     }
   }
   return std::span<const std::byte>(buffer_).subspan(offset - begin_, end_ - offset);
+}
+
+std::span<std::byte> ForwardReader::room_behind(std::uint64_t bytes) {
+  const std::uint64_t kept = end_ - begin_;
+  if (buffer_.size() < kept + bytes) buffer_.resize(kept + bytes);
+  return std::span(buffer_).subspan(kept, bytes);
+}
+
+Expected<void> ForwardReader::read_more(std::uint64_t wanted) {
+  const std::uint64_t until = std::min(bytes_, std::max(begin_ + wanted, end_ + kPieceBytes));
+  const auto piece = room_behind(until - end_);
+  if (auto read = file_->read_at(end_, piece); !read) return read;
+  end_ = until;
+  return after_piece_ ? after_piece_(file_.get(), piece.size()) : Expected<void>{};
+}
+
+Expected<void> ForwardReader::unpack_more(std::uint64_t wanted) {
+  const std::uint64_t until = begin_ + wanted;
+  if (begin_ == end_) begin_ = end_ = archive_->chunks()[archive_->chunk_of(begin_)].begin;
+  while (end_ < until) {
+    const std::size_t i = archive_->chunk_of(end_);
+    const ArchiveFile::Chunk& chunk = archive_->chunks()[i];
+    if (auto unpacked = archive_->unpack(i, room_behind(chunk.end - chunk.begin)); !unpacked) return unpacked;
+    end_ = chunk.end;
+    if (!after_piece_) continue;
+    if (auto go_on = after_piece_(nullptr, chunk.end - chunk.begin); !go_on) return go_on;
+  }
+  return {};
 }
 
 }  // namespace vigil::eventlog

@@ -124,18 +124,15 @@ class Verifier {
 
   // Headers that do not chain are found before any frame is read; damage in front of them comes first all the same.
   Error first_of(const Error& chain_error) const {
-    const auto names = environment_.list(directory_);
-    if (!names || chain_error.kind != ErrorKind::damaged) return chain_error;
-    std::vector<std::string> segments;
-    std::ranges::copy_if(*names, std::back_inserter(segments),
-                         [](const std::string& name) { return name.ends_with(kSegmentSuffix); });
+    const auto positions = list_segments(environment_, directory_);
+    if (!positions || chain_error.kind != ErrorKind::damaged) return chain_error;
     std::optional<ChainState> before;
     std::uint64_t done = 0;
-    for (const std::string& name : segments) {
-      const auto header = header_of(name);
-      if (!header || name != segment_name(header->first_position) || !follows(*header, before)) return chain_error;
-      SegmentCheck how{.environment = environment_, .directory = directory_, .header = *header};
-      how.sealed = name != segments.back();
+    for (const std::uint64_t position : *positions) {
+      const auto stored = read_segment(environment_, directory_, position);
+      if (!stored || !follows(stored->header, before)) return chain_error;
+      SegmentCheck how{.environment = environment_, .directory = directory_, .header = stored->header};
+      how.sealed = position != positions->back();
       how.after_piece = [&, this](File*, std::uint64_t bytes) -> Expected<void> {
         if (options_.progress) options_.progress(done += bytes, 0);
         return {};
@@ -146,14 +143,6 @@ class Verifier {
       before = verdict->end;
     }
     return chain_error;
-  }
-
-  Expected<SegmentHeader> header_of(const std::string& name) const {
-    auto file = environment_.open(directory_ / name, OpenMode::read);
-    if (!file) return std::unexpected(file.error());
-    std::vector<std::byte> block(kBlockBytes);
-    if (auto read = (*file)->read_at(0, block); !read) return std::unexpected(read.error());
-    return decode_segment_header(block, directory_ / name);
   }
 
   static bool follows(const SegmentHeader& header, const std::optional<ChainState>& before) {

@@ -1,6 +1,7 @@
 #include "eventlog/storage/verify_segment.h"
 
 #include "eventlog/storage/recovery.h"
+#include "eventlog/storage/segment_chain.h"
 
 namespace vigil::eventlog {
 
@@ -8,10 +9,7 @@ namespace {
 
 class Checking {
  public:
-  Checking(const SegmentCheck& check, ForwardReader reader)
-      : check_(check),
-        segment_(check.environment, check.directory, check.header, kBlockBytes, nullptr),
-        reader_(std::move(reader)) {
+  Checking(const SegmentCheck& check, ForwardReader reader) : check_(check), reader_(std::move(reader)) {
     found_.end = chain_before(check.header);
   }
 
@@ -19,12 +17,12 @@ class Checking {
     while (true) {
       const std::uint64_t before = found_.end.address;
       auto fault = scan();
-      if (!fault) return std::unexpected(fault.error());
+      if (!fault) return failed(fault.error());
       const auto damage = check_tail(*fault);
-      if (!damage) return std::unexpected(damage.error());
+      if (!damage) return failed(damage.error());
       if (damage->empty()) break;
       if (check_.sealed || (looked_again_ && found_.end.address == before)) {
-        found_.damage = segment_.damage(found_.end.address - segment_.base(), found_.end.next_position, *damage);
+        found_.damage = damaged(*damage);
         return std::move(found_);
       }
       // A frame half written a moment ago is whole once the writer has gone on.
@@ -38,10 +36,24 @@ class Checking {
   }
 
  private:
+  std::uint64_t base() const { return check_.header.base_address; }
+  Error damaged(std::string_view what) const {
+    return Error{ErrorKind::damaged, reader_.path().string() + ": damaged at offset " +
+                                         std::to_string(found_.end.address - base()) + " (position " +
+                                         std::to_string(found_.end.next_position) + "): " + std::string(what) +
+                                         std::string(kRestoreHint)};
+  }
+  // An archive that does not unpack is damage as well.
+  Expected<SegmentVerdict> failed(const Error& error) {
+    if (error.kind != ErrorKind::damaged) return std::unexpected(error);
+    found_.damage = error;
+    return std::move(found_);
+  }
+
   // Moves on over all intact frames. Returns the fault of what stands behind them.
   Expected<FrameFault> scan() {
     while (true) {
-      const std::uint64_t offset = found_.end.address - segment_.base();
+      const std::uint64_t offset = found_.end.address - base();
       if (offset + kBlockBytes > check_.header.segment_bytes) return FrameFault::absent;
       auto bytes = reader_.at(offset, kBlockBytes);
       if (!bytes) return std::unexpected(bytes.error());
@@ -67,7 +79,7 @@ class Checking {
 
   // What is wrong with what stands behind the last intact frame; "" when nothing is.
   Expected<std::string> check_tail(FrameFault fault) {
-    const std::uint64_t begin = found_.end.address - segment_.base();
+    const std::uint64_t begin = found_.end.address - base();
     if (check_.end_address && found_.end.address != *check_.end_address) return std::string(text(fault));
     auto rest = read_rest(begin, fault);
     if (!rest) return std::unexpected(rest.error());
@@ -79,7 +91,7 @@ class Checking {
       if (*reason != what) what.append(": ").append(*reason);
       return what;
     }
-    found_.torn_tail = segment_.path().string() + ": " + std::to_string(rest->end - rest->begin) + " bytes at offset " +
+    found_.torn_tail = reader_.path().string() + ": " + std::to_string(rest->end - rest->begin) + " bytes at offset " +
                        std::to_string(rest->begin) + ": " + std::string(text(rest->fault)) +
                        "; never acknowledged, or being written now";
     return std::string();
@@ -95,7 +107,7 @@ class Checking {
         const auto block = bytes->first(kBlockBytes);
         if (is_zero(block)) continue;
         tail.end = at + kBlockBytes;
-        if (at > begin && !tail.frame_behind && is_frame_header(block, check_.header.log_id, segment_.base() + at)) {
+        if (at > begin && !tail.frame_behind && is_frame_header(block, check_.header.log_id, base() + at)) {
           tail.frame_behind = at;
         }
       }
@@ -104,7 +116,6 @@ class Checking {
   }
 
   const SegmentCheck& check_;
-  const Segment segment_;
   ForwardReader reader_;
   Sha256 sha_;
   bool looked_again_ = false;
@@ -114,8 +125,7 @@ class Checking {
 }  // namespace
 
 Expected<SegmentVerdict> verify_segment(const SegmentCheck& check) {
-  const Segment segment(check.environment, check.directory, check.header, kBlockBytes, nullptr);
-  auto reader = ForwardReader::open(check.environment, segment, check.after_piece);
+  auto reader = ForwardReader::open(check.environment, check.directory, check.header, check.after_piece);
   if (!reader) {
     if (reader.error().kind != ErrorKind::damaged) return std::unexpected(reader.error());
     SegmentVerdict cut;
