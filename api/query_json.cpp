@@ -132,20 +132,36 @@ Json to_json(const ModelStatus& status) {
           {"reason", text_or_null(status.reason)}};
 }
 
+// `damage` is the alarm: null as long as all is well.
+Json to_json(const eventlog::ScrubStatus& status) {
+  Json json = {{"bytes_per_second", status.bytes_per_second},
+               {"bytes", status.bytes},
+               {"next", status.next.value()},
+               {"passes", status.passes},
+               {"last_full_pass", nullptr},
+               {"damaged", status.damaged},
+               {"damage", nullptr}};
+  if (status.last_full_pass.value() != 0) json["last_full_pass"] = time_text(status.last_full_pass.value());
+  if (!status.damage.empty()) json["damage"] = status.damage;
+  return json;
+}
+
 Json to_json(const ServiceStatus& status) {
   const rules::DecisionStateMemory& memory = status.memory;
-  return {{"messages", status.messages},
-          {"commands", status.commands},
-          {"busy", status.busy},
-          {"malformed", status.malformed},
-          {"undelivered", status.undelivered},
-          {"memory",
-           {{"customers", memory.customers},
-            {"merchants", memory.merchants},
-            {"devices", memory.devices},
-            {"window_entries", memory.window_entries},
-            {"window_bytes", memory.window_bytes},
-            {"entity_bytes", memory.entity_bytes}}}};
+  Json json = {{"messages", status.messages},
+               {"commands", status.commands},
+               {"busy", status.busy},
+               {"malformed", status.malformed},
+               {"undelivered", status.undelivered},
+               {"memory",
+                {{"customers", memory.customers},
+                 {"merchants", memory.merchants},
+                 {"devices", memory.devices},
+                 {"window_entries", memory.window_entries},
+                 {"window_bytes", memory.window_bytes},
+                 {"entity_bytes", memory.entity_bytes}}}};
+  if (status.scrub) json["scrub"] = to_json(*status.scrub);
+  return json;
 }
 
 Json to_json(const eventlog::Value& value) {

@@ -20,6 +20,7 @@ Json to_json(const projections::RuleStatistics& statistics);
 Json to_json(const projections::Quarantined& quarantined);
 Json to_json(const projections::QualityCount& count);
 Json to_json(const projections::ModelStatus& status);
+Json to_json(const eventlog::ScrubStatus& status);
 Json to_json(const ServiceStatus& status);
 // Integers, numbers, texts, true, false or null; NaN and infinities are null.
 Json to_json(const eventlog::Value& value);

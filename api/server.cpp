@@ -60,13 +60,19 @@ class ZmqServer final : public Server {
   const std::string& events_endpoint() const override { return events_endpoint_; }
 
   Expected<void> run() override {
-    QueryThread queries({engine_.log(), models_, [this] { return loop_->status(); }}, options_.queries_max,
+    QueryThread queries({engine_.log(), models_, [this] { return status(); }}, options_.queries_max,
                         news_->wakeup);
     return loop_->run(queries);
   }
   void stop() override { loop_->stop(); }
 
  private:
+  ServiceStatus status() const {
+    ServiceStatus status = loop_->status();
+    if (options_.scrub) status.scrub = options_.scrub();
+    return status;
+  }
+
   struct PublisherLink {
     std::mutex mutex;
     EventPublisher* publisher = nullptr;

@@ -1,6 +1,7 @@
 // The service's ZeroMQ doors around one engine and its read models. docs/protocol.md is the reference.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -15,6 +16,7 @@ struct ServerOptions {
   std::string events_endpoint;                             // XPUB: live events; "" for none
   std::size_t queries_max = 256;                           // unanswered; more is answered `busy`
   CommandLimits limits;
+  std::function<eventlog::ScrubStatus()> scrub = {};  // asked for each status; empty when there is none
 };
 
 // Threads: run() belongs to one thread, which owns `engine` while it runs; stop() and the endpoints are
