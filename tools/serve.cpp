@@ -9,6 +9,7 @@
 #include "api/server.h"
 #include "commands/engine.h"
 #include "eventlog/storage/posix_environment.h"
+#include "eventlog/storage/scrub.h"
 #include "projections/read_models.h"
 #include "tools/data_directory.h"
 #include "tools/progress.h"
@@ -29,6 +30,7 @@ struct ServeOptions {
   std::string features, rules, policy;
   std::uint64_t segment_mib = 256;
   std::size_t queue = 16'384;
+  std::uint64_t scrub_rate = 8 << 20;  // bytes a second; 0 is off
 };
 
 struct Texts {
@@ -110,6 +112,17 @@ void say_ready(const api::Server& server, const ServeOptions& options, const com
                engine.rule_set().rules().size());
 }
 
+// Nothing when it is turned off. Reads cold history until its end.
+std::unique_ptr<eventlog::Scrub> start_scrub(eventlog::Environment& environment, const ServeOptions& options) {
+  if (options.scrub_rate == 0) return nullptr;
+  eventlog::ScrubOptions how;
+  how.bytes_per_second = options.scrub_rate;
+  how.progress_file = std::filesystem::path(options.data) / "scrub";
+  auto scrub = std::make_unique<eventlog::Scrub>(environment, log_directory(options.data), how);
+  scrub->start();
+  return scrub;
+}
+
 Expected<void> serve_until_stopped(const ServeOptions& options, StopSignal& signal) {
   eventlog::PosixEnvironment environment;
   auto engine = open_engine(environment, options);
@@ -120,6 +133,8 @@ Expected<void> serve_until_stopped(const ServeOptions& options, StopSignal& sign
   how.commands_endpoint = options.bind;
   how.events_endpoint = options.publish;
   how.limits.pending_replies_max = options.queue;
+  const auto scrub = start_scrub(environment, options);
+  if (scrub) how.scrub = [&scrub] { return scrub->status(); };
   {
     auto server = api::Server::open(**engine, **models, how);
     if (!server) return std::unexpected(server.error());
@@ -138,6 +153,10 @@ Expected<void> serve_until_stopped(const ServeOptions& options, StopSignal& sign
 }
 
 int serve(const ServeOptions& options) {
+#ifdef VIGIL_NO_CHAIN
+  return print_error({ErrorKind::invalid, "this build leaves the hash chain out, to measure what it costs; it must not "
+                                          "serve: build without -DVIGIL_NO_CHAIN=ON"});
+#endif
   spdlog::set_default_logger(spdlog::stderr_color_mt("vigil"));
   StopSignal signal;
   const auto served = serve_until_stopped(options, signal);
@@ -163,6 +182,11 @@ void add_serve(CLI::App& app, int& exit_code) {
   command->add_option("--queue", options->queue, "messages that may wait for the disk; more are answered busy")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
+  command->add_option("--scrub-rate", options->scrub_rate,
+                      "bytes per second, such as 8MiB, at which cold log segments are read and checked in the "
+                      "background, once a day; 0 for never")
+      ->transform(CLI::AsSizeValue(false))
+      ->default_str("8MiB");
   example(*command, "build/vigil serve --data " + std::string(kExampleData));
   command->callback([options, &exit_code] { exit_code = serve(*options); });
 }
