@@ -13,6 +13,7 @@
 #include <iterator>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "commands/engine.h"
 #include "eventlog/storage/frame.h"
@@ -205,6 +206,8 @@ void write_log(FixedEnvironment& environment, const fs::path& data) {
   author.pay("t-6", "customer-1", 777, true);
   author.pay("t-7", "customer-2", 778);
   author.label("t-6", 1, LabelKind::chargeback);
+  // The index of the full segment is written beside the commits, and by nobody once the log is closed.
+  while (!fs::exists(data / "log" / eventlog::index_name(1))) std::this_thread::yield();
   ASSERT_TRUE((*opened)->close());
 }
 
