@@ -4,6 +4,7 @@
 #include <atomic>
 #include <mutex>
 
+#include "eventlog/storage/segment.h"
 #include "eventlog/storage/segment_chain.h"
 #include "eventlog/storage/verify_segment.h"
 
