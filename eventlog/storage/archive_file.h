@@ -1,4 +1,4 @@
-// One archived segment: a `.seg.zst` file, from which any part can be unpacked alone. docs/log-format.md "Archived
+// One archived segment: a `.seg.zst` file, from which any part can be unpacked alone. docs/backup.md "Archived
 // segments" is the grammar; `zstd -d` gives back the segment byte by byte.
 #pragma once
 
