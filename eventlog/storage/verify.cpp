@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "eventlog/storage/segment.h"
+#include "eventlog/storage/segment.h"
 #include "eventlog/storage/segment_chain.h"
 #include "eventlog/storage/verify_segment.h"
 

@@ -4,6 +4,7 @@
 #include <random>
 #include <thread>
 
+#include "eventlog/storage/archive.h"
 #include "eventlog/storage/segment_chain.h"
 #include "tests/eventlog/storage/faulty_environment.h"
 #include "tests/eventlog/storage/log_fixture.h"
@@ -21,6 +22,12 @@ class LogVerifyTest : public LogFixture {
     append(30, 400);
     log_.reset();
     ASSERT_GE(files(".seg").size(), 3u);
+  }
+  void more_segments() {
+    open();
+    append(45, 400);
+    log_.reset();
+    ASSERT_GE(files(".seg").size(), 4u);
   }
   Expected<VerifiedLog> check(VerifyOptions options = {}) { return verify_log(environment_, directory_, options); }
   Expected<VerifiedLog> check_beside(std::size_t threads) { return check({.threads = threads}); }
@@ -214,6 +221,33 @@ TEST_F(LogVerifyTest, ARunningWriterIsNeverTakenForDamage) {
   for (std::uint64_t seen = 0; seen < 4; seen = rounds.load()) append(20, 100);
   stop = true;
   reader.join();
+}
+
+TEST_F(LogVerifyTest, ArchivedSegmentsAreVerifiedLikeOthers) {
+  more_segments();
+  const auto before = check();
+  ASSERT_TRUE(before);
+  ASSERT_TRUE(archive_log(environment_, directory_, {}));
+  ASSERT_EQ(files(".seg").size(), 2u) << "the newest sealed one stays";
+  const auto after = check_beside(2);
+  ASSERT_TRUE(after) << after.error().text;
+  EXPECT_EQ(after->log.head_hash_hex, before->log.head_hash_hex);
+  EXPECT_EQ(after->log.records, before->log.records);
+  VerifyOptions options{.since = Position{5'000}};
+  options.head = *head_at(environment_, directory_, Position{4'000});
+  const auto contained = check(options);
+  EXPECT_TRUE(contained) << contained.error().text;
+}
+
+TEST_F(LogVerifyTest, ADamagedArchiveIsNamed) {
+  more_segments();
+  ASSERT_TRUE(archive_log(environment_, directory_, {}));
+  const auto archive = files(".seg.zst")[1];
+  flip_bit(archive, std::filesystem::file_size(archive) / 2);
+  const auto verified = check_beside(2);
+  ASSERT_FALSE(verified);
+  EXPECT_EQ(verified.error().kind, ErrorKind::damaged);
+  EXPECT_NE(verified.error().text.find(archive.string()), std::string::npos) << verified.error().text;
 }
 
 TEST_F(LogVerifyTest, ADiskThatFailsIsAnErrorAndNotDamage) {
