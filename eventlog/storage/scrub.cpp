@@ -128,6 +128,8 @@ bool Scrub::pass() {
 // Headers that do not chain are damage too: known under position 0, and nothing behind them can be looked for.
 std::optional<std::vector<SegmentHeader>> Scrub::headers() {
   auto all = read_segment_headers(environment_, directory_);
+  // A segment may have been archived between two looks at it.
+  if (!all) all = read_segment_headers(environment_, directory_);
   found(0, all ? std::string() : all.error().text);
   if (!all) return std::nullopt;
   return std::move(*all);

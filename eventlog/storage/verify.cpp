@@ -5,7 +5,6 @@
 #include <mutex>
 
 #include "eventlog/storage/segment.h"
-#include "eventlog/storage/segment.h"
 #include "eventlog/storage/segment_chain.h"
 #include "eventlog/storage/verify_segment.h"
 
