@@ -63,15 +63,16 @@ class Repair {
     return found == ours_.end() ? nullptr : &*found;
   }
 
-  // Every header that can be read must be the backup's, hash before it included; one at least has to say so.
+  // Every header that can be read and stands where the backup reaches must be the backup's, hash before it included: a
+  // log that went another way begins its segments elsewhere. One at least has to say so.
   Expected<void> require_same_history() {
     bool agreed = false;
-    for (const StoredSegment& segment : theirs_) {
-      const Ours* ours = ours_at(segment.header.first_position);
-      if (ours == nullptr || !ours->stored) continue;
-      if (!std::ranges::equal(checked_bytes(ours->stored->header), checked_bytes(segment.header))) {
-        return disagreement(segment.header.first_position);
-      }
+    for (const Ours& ours : ours_) {
+      if (!ours.stored || ours.stored->header.base_address > theirs_.back().header.base_address) continue;
+      const auto same = std::ranges::find_if(theirs_, [&](const StoredSegment& segment) {
+        return std::ranges::equal(checked_bytes(segment.header), checked_bytes(ours.stored->header));
+      });
+      if (same == theirs_.end()) return disagreement(ours.first_position);
       agreed = true;
     }
     if (agreed) return {};
@@ -100,7 +101,8 @@ class Repair {
     const SegmentHeader& header = theirs_[i].header;
     const Ours* ours = ours_at(header.first_position);
     const auto behind = header_behind(i);
-    if (!behind) return {};  // the last segment is recovery's
+    // A log's last segment is recovery's.
+    if (!behind || header.first_position == ours_.back().first_position) return {};
     const std::uint64_t end = behind->previous_end_address;
     if (ours != nullptr && ours->stored) {
       const auto intact = check_segment(environment_, directory_, ours->stored->header, end, behind->previous_hash);

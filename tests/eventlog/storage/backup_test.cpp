@@ -501,7 +501,7 @@ TEST_F(RepairTest, OtherHistoryIsNotMixedIn) {
   }
   ASSERT_GE(list_segments(environment_, fork)->size(), 2u);
   flip_bit(fork / segment_name(1), 2 * kBlockBytes - 9);
-  expect_error([&] { return repair(environment_, fork, backup_); }, ErrorKind::invalid, "");
+  expect_error([&] { return repair(environment_, fork, backup_); }, ErrorKind::invalid, "chain hashes do not agree");
   EXPECT_FALSE(std::filesystem::exists(fork / (segment_name(1) + ".damaged")));
 }
 
