@@ -1,7 +1,9 @@
 #include "eventlog/storage/scrub_progress.h"
 
+#include <algorithm>
 #include <charconv>
 #include <string_view>
+#include <utility>
 
 namespace vigil::eventlog {
 
