@@ -20,6 +20,10 @@ for target in "${targets[@]}"; do
   [ -d "tests/fuzz/corpus/$target" ] || { echo "fuzz: no target '$target'; there are: ${known[*]}" >&2; exit 2; }
 done
 
+if ! command -v clang++-19 >/dev/null; then
+  echo "fuzz: clang++-19 is missing; on Debian 12: scripts/install-dependencies.sh fuzz (package clang-19)" >&2
+  exit 1
+fi
 jobs=${VIGIL_JOBS:-$(nproc)}
 work=build-fuzz/fuzz
 mkdir -p "$work/findings" "$work/logs"

@@ -86,7 +86,10 @@ Expected<std::unique_ptr<ArchiveFile>> ArchiveFile::open(Environment& environmen
 
 Expected<void> ArchiveFile::read_table() {
   const std::uint64_t bytes = table_bytes(header_.chunks);
-  if (header_.table_offset + bytes != header_.archive_bytes) return damaged(path_, "seek table length");
+  // The other way round a forged offset could wrap around zero, and ask for a table larger than the file.
+  if (bytes > header_.archive_bytes || header_.table_offset != header_.archive_bytes - bytes) {
+    return damaged(path_, "seek table length");
+  }
   std::vector<std::byte> table(bytes);
   if (auto read = file_->read_at(header_.table_offset, table); !read) return read;
   if (crc32c(table) != header_.table_crc) return damaged(path_, "seek table checksum mismatch");

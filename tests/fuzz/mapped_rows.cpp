@@ -1,7 +1,5 @@
 // A file of rows and the map that says what they mean. Input: how the file is cut (1 byte), how many commands are
 // asked for at once (1 byte), the map, a zero byte, the rows.
-#include <sys/mman.h>
-#include <unistd.h>
 #include <zstd.h>
 
 #include <algorithm>
@@ -11,6 +9,7 @@
 #include "commands/input_map.h"
 #include "commands/input_reader.h"
 #include "tests/fuzz/command_text.h"
+#include "tests/fuzz/memory_file.h"
 #include "tests/fuzz/target.h"
 #include "tests/fuzz/toml_error.h"
 
@@ -18,23 +17,6 @@ namespace vigil::commands {
 namespace {
 
 using fuzz::require;
-
-// A file that is only in memory, with a path.
-class MemoryFile {
- public:
-  MemoryFile() : descriptor_(::memfd_create("fuzz", MFD_CLOEXEC)) {
-    require(descriptor_ >= 0, "the machine has room for a file in memory");
-  }
-  std::string path() const { return "/proc/self/fd/" + std::to_string(descriptor_); }
-  void write(std::string_view bytes) const {
-    require(::ftruncate(descriptor_, 0) == 0 &&
-                ::pwrite(descriptor_, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()),
-            "a file in memory can be written");
-  }
-
- private:
-  int descriptor_;
-};
 
 // Zstd frames of `piece` bytes each: a reader gets no more than that at a time.
 std::string in_pieces(std::string_view rows, std::size_t piece) {
@@ -91,7 +73,7 @@ Rows read_all(const std::string& path, const std::string& map, std::size_t count
 }  // namespace
 
 VIGIL_FUZZ_TARGET(mapped_rows) {
-  static const MemoryFile map, whole, pieces;
+  static const fuzz::MemoryFile map, whole, pieces;
   fuzz::Taker in(bytes);
   const std::size_t piece = 1 + in.take<std::uint8_t>() % 64;
   const std::size_t count = 1 + in.take<std::uint8_t>() % 8;

@@ -1,7 +1,9 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Writes the seeds of the binary targets from the golden files; run it when those change."""
 import pathlib
 import struct
+
+import zstandard
 
 here = pathlib.Path(__file__).resolve().parent
 golden = here.parent / "golden" / "events"
@@ -43,3 +45,16 @@ body += struct.pack("<4Q", *keys) + struct.pack("<4I", 520, 540, 560, 580)
 header = struct.pack("<QII16sQQQII", 0x5844494C47495649 & (2**64 - 1), 1, 1, bytes(range(1, 17)), 0, len(keys), 1, 0, 0)
 put("segment_index", "file", b"\2" + b"VIGILIDX" + header[8:] + body)
 put("segment_index", "built", b"\1" + bytes([3, 1, 0, 5, 1, 0, 0, 2, 0, 9, 4, 2, 7, 7, 1, 9, 9, 0, 30] * 4))
+
+# An archive of the golden segment in two chunks; the target puts the checksums right.
+compressor = zstandard.ZstdCompressor(write_checksum=True)
+chunks = [segment[:12288], segment[12288:]]
+packed = [compressor.compress(chunk) for chunk in chunks]
+place = 512 + sum(map(len, packed))
+entries = struct.pack("<II", 512, 0) + b"".join(struct.pack("<II", len(p), len(c)) for p, c in zip(packed, chunks))
+table = struct.pack("<II", 0x184D2A5E, len(entries) + 9) + entries + struct.pack("<IBI", len(chunks) + 1, 0, 0x8F92EAB1)
+header = struct.pack("<II8sIIQQQ", 0x184D2A50, 504, b"VIGILARC", 1, len(chunks), 12288, place + len(table), place)
+header += segment[:120] + segment[8192:8192 + 120] + segment[12288 - 48:12288]
+header += bytes(512 - len(header))
+put("archive", "golden", b"\3" + header + b"".join(packed) + table)
+put("archive", "unrepaired", b"\0" + header + b"".join(packed) + table)
