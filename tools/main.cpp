@@ -21,6 +21,8 @@ void add_all(CLI::App& app, int& exit_code) {
   add_tail(app, exit_code);
   add_rebuild(app, exit_code);
   add_verify(app, exit_code);
+  add_backup(app, exit_code);
+  add_restore(app, exit_code);
   add_export(app, exit_code);
   add_quarantine(app, exit_code);
   add_log(app, exit_code);

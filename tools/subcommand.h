@@ -47,6 +47,8 @@ void add_query(CLI::App& app, int& exit_code);
 void add_tail(CLI::App& app, int& exit_code);
 void add_rebuild(CLI::App& app, int& exit_code);
 void add_verify(CLI::App& app, int& exit_code);
+void add_backup(CLI::App& app, int& exit_code);
+void add_restore(CLI::App& app, int& exit_code);
 void add_export(CLI::App& app, int& exit_code);
 void add_quarantine(CLI::App& app, int& exit_code);
 void add_log(CLI::App& app, int& exit_code);
