@@ -13,7 +13,7 @@ namespace {
 using fuzz::require;
 
 constexpr std::size_t kUnpackedMax = 1 << 20;  // forged lengths may ask for all the memory there is
-enum Repair : std::uint8_t { kSums = 1, kLengths = 2 };
+enum Mended : std::uint8_t { kSums = 1, kLengths = 2 };
 
 // Lengths and checksums as the bytes there are would have them.
 void repair(std::vector<std::byte>& file, std::uint8_t what) {
