@@ -22,7 +22,7 @@
 #include "projections/read_models.h"
 #include "tests/commands/event_dump.h"
 
-namespace vigil::commands {
+namespace vigil::commands::golden_log {
 namespace {
 
 namespace fs = std::filesystem;
@@ -393,4 +393,4 @@ TEST_F(GoldenLog, AnEventOfANewerVersionStopsTheOpeningAndSaysWhatToDo) {
 }
 
 }  // namespace
-}  // namespace vigil::commands
+}  // namespace vigil::commands::golden_log
