@@ -41,7 +41,7 @@ std::uint32_t number_at(std::span<const std::byte> bytes, std::size_t offset) {
   return number;
 }
 
-std::unexpected<Error> damaged(const std::filesystem::path& path, const std::string& what) {
+std::unexpected<Error> damaged_archive(const std::filesystem::path& path, const std::string& what) {
   return fail(ErrorKind::damaged, path.string() + ": damaged: " + what + std::string(kRestoreHint));
 }
 
@@ -52,13 +52,15 @@ std::string archive_name(std::uint64_t first_position) { return segment_name(fir
 Expected<ArchiveHeader> read_archive_header(File& file, const std::filesystem::path& path) {
   const auto bytes = file.size();
   if (!bytes) return std::unexpected(bytes.error());
-  if (*bytes < kArchiveHeaderBytes) return damaged(path, "the file was cut off at offset " + std::to_string(*bytes));
+  if (*bytes < kArchiveHeaderBytes)
+    return damaged_archive(path, "the file was cut off at offset " + std::to_string(*bytes));
   ArchiveHeader header;
   if (auto read = file.read_at(0, std::as_writable_bytes(std::span(&header, 1))); !read) {
     return std::unexpected(read.error());
   }
-  if (header.magic != kArchiveMagic) return damaged(path, "not an archived segment");
-  if (header.header_crc != crc32c(checked_bytes(header))) return damaged(path, "archive header checksum mismatch");
+  if (header.magic != kArchiveMagic) return damaged_archive(path, "not an archived segment");
+  if (header.header_crc != crc32c(checked_bytes(header)))
+    return damaged_archive(path, "archive header checksum mismatch");
   if (header.format_version != 1) {
     return fail(ErrorKind::unsupported_version, path.string() + ": written in archive format " +
                                                     std::to_string(header.format_version) +
@@ -68,8 +70,8 @@ Expected<ArchiveHeader> read_archive_header(File& file, const std::filesystem::p
   if (!segment) return std::unexpected(segment.error());
   header.segment = *segment;
   if (*bytes != header.archive_bytes) {
-    return damaged(path, "the file has " + std::to_string(*bytes) + " bytes, its header says " +
-                             std::to_string(header.archive_bytes));
+    return damaged_archive(path, "the file has " + std::to_string(*bytes) + " bytes, its header says " +
+                                     std::to_string(header.archive_bytes));
   }
   return header;
 }
@@ -88,11 +90,11 @@ Expected<void> ArchiveFile::read_table() {
   const std::uint64_t bytes = table_bytes(header_.chunks);
   // The other way round a forged offset could wrap around zero, and ask for a table larger than the file.
   if (bytes > header_.archive_bytes || header_.table_offset != header_.archive_bytes - bytes) {
-    return damaged(path_, "seek table length");
+    return damaged_archive(path_, "seek table length");
   }
   std::vector<std::byte> table(bytes);
   if (auto read = file_->read_at(header_.table_offset, table); !read) return read;
-  if (crc32c(table) != header_.table_crc) return damaged(path_, "seek table checksum mismatch");
+  if (crc32c(table) != header_.table_crc) return damaged_archive(path_, "seek table checksum mismatch");
   Chunk chunk;
   chunk.place = kArchiveHeaderBytes;
   for (std::size_t i = 1; i <= header_.chunks; ++i) {
@@ -104,7 +106,7 @@ Expected<void> ArchiveFile::read_table() {
     chunk.place += chunk.packed_bytes;
   }
   if (chunk.end != header_.segment.segment_bytes || chunk.place != header_.table_offset) {
-    return damaged(path_, "the seek table does not fit the segment");
+    return damaged_archive(path_, "the seek table does not fit the segment");
   }
   return {};
 }
@@ -122,9 +124,9 @@ Expected<void> ArchiveFile::unpack(std::size_t chunk, std::span<std::byte> into)
   if (auto read = file_->read_at(wanted.place, packed); !read) return read;
   const std::size_t got = ZSTD_decompress(into.data(), into.size(), packed.data(), packed.size());
   if (ZSTD_isError(got) || got != into.size()) {
-    return damaged(path_, "at offset " + std::to_string(wanted.place) + " (offset " + std::to_string(wanted.begin) +
-                              " of the segment): it does not unpack: " +
-                              (ZSTD_isError(got) ? ZSTD_getErrorName(got) : "too short"));
+    return damaged_archive(path_, "at offset " + std::to_string(wanted.place) + " (offset " +
+                                      std::to_string(wanted.begin) + " of the segment): it does not unpack: " +
+                                      (ZSTD_isError(got) ? ZSTD_getErrorName(got) : "too short"));
   }
   return {};
 }

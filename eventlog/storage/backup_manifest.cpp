@@ -10,7 +10,7 @@ namespace vigil::eventlog {
 
 namespace {
 
-constexpr std::string_view kFirstLine = "vigil backup 1";
+constexpr std::string_view kManifestFirstLine = "vigil backup 1";
 // A million segments; a larger file is no manifest.
 constexpr std::uint64_t kManifestBytesMax = 256 << 20;
 
@@ -34,7 +34,7 @@ bool parse(std::string_view text, std::array<std::byte, N>& bytes) {
   return true;
 }
 
-std::string checksum_line(std::string_view text) {
+std::string manifest_checksum_line(std::string_view text) {
   const std::uint32_t crc = crc32c(std::as_bytes(std::span(text)));
   return "crc32c " + hex(std::as_bytes(std::span(&crc, 1))) + "\n";
 }
@@ -65,14 +65,14 @@ bool parse_line(const std::string& text, BackupManifest& manifest) {
 
 std::string manifest_text(const BackupManifest& manifest) {
   std::ostringstream out;
-  out << kFirstLine << "\nlog_id " << hex(manifest.log_id) << "\nposition " << manifest.position << "\nend_address "
-      << manifest.end_address << "\nhash " << hex(manifest.hash) << "\nepoch " << manifest.epoch << "\ningest_time_us "
-      << manifest.ingest_time_us << "\ntaken_us " << manifest.taken_us << '\n';
+  out << kManifestFirstLine << "\nlog_id " << hex(manifest.log_id) << "\nposition " << manifest.position
+      << "\nend_address " << manifest.end_address << "\nhash " << hex(manifest.hash) << "\nepoch " << manifest.epoch
+      << "\ningest_time_us " << manifest.ingest_time_us << "\ntaken_us " << manifest.taken_us << '\n';
   for (const BackupManifest::Segment& segment : manifest.segments) {
     out << "segment " << segment.name << ' ' << segment.bytes << ' ' << hex(segment.hash) << '\n';
   }
   const std::string text = out.str();
-  return text + checksum_line(text);
+  return text + manifest_checksum_line(text);
 }
 
 Expected<void> write_manifest(Environment& environment, const std::filesystem::path& backup,
@@ -109,15 +109,15 @@ Expected<BackupManifest> read_manifest(Environment& environment, const std::file
     return std::unexpected(read.error());
   }
   if (!text.starts_with("vigil backup ")) return damaged("not a manifest");
-  if (!text.starts_with(std::string(kFirstLine) + "\n")) {
+  if (!text.starts_with(std::string(kManifestFirstLine) + "\n")) {
     return fail(ErrorKind::unsupported_version, path.string() + ": of a newer form of backup; use a newer Vigil");
   }
   const std::size_t last = text.rfind("crc32c ");
-  if (last == std::string::npos || text.substr(last) != checksum_line(text.substr(0, last))) {
+  if (last == std::string::npos || text.substr(last) != manifest_checksum_line(text.substr(0, last))) {
     return damaged("checksum mismatch");
   }
   BackupManifest manifest;
-  std::istringstream lines(text.substr(kFirstLine.size() + 1, last - kFirstLine.size() - 1));
+  std::istringstream lines(text.substr(kManifestFirstLine.size() + 1, last - kManifestFirstLine.size() - 1));
   for (std::string line; std::getline(lines, line);) {
     if (!parse_line(line, manifest)) return damaged("cannot read the line '" + line + "'");
   }

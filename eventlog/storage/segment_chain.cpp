@@ -10,7 +10,7 @@ namespace vigil::eventlog {
 
 namespace {
 
-std::unexpected<Error> damaged(const std::filesystem::path& path, const std::string& what) {
+std::unexpected<Error> damaged_chain(const std::filesystem::path& path, const std::string& what) {
   return fail(ErrorKind::damaged, path.string() + ": damaged: " + what + std::string(kRestoreHint));
 }
 
@@ -19,14 +19,14 @@ Expected<SegmentHeader> read_file_header(Environment& environment, const std::fi
   if (!file) return std::unexpected(file.error());
   auto bytes = (*file)->size();
   if (!bytes) return std::unexpected(bytes.error());
-  if (*bytes < kBlockBytes) return damaged(path, "the file was cut off at offset " + std::to_string(*bytes));
+  if (*bytes < kBlockBytes) return damaged_chain(path, "the file was cut off at offset " + std::to_string(*bytes));
   std::vector<std::byte> block(kBlockBytes);
   if (auto read = (*file)->read_at(0, block); !read) return std::unexpected(read.error());
   auto header = decode_segment_header(block, path);
   if (!header) return header;
   if (*bytes != header->segment_bytes) {
-    return damaged(path, "the file has " + std::to_string(*bytes) + " bytes, its header says " +
-                             std::to_string(header->segment_bytes));
+    return damaged_chain(path, "the file has " + std::to_string(*bytes) + " bytes, its header says " +
+                                   std::to_string(header->segment_bytes));
   }
   return header;
 }
@@ -78,15 +78,15 @@ Expected<void> check_link(Environment& environment, const std::filesystem::path&
   const SegmentHeader& header = segment.header;
   const std::filesystem::path path = path_of(directory, segment);
   const std::filesystem::path before_path = path_of(directory, before_segment);
-  if (header.log_id != before.log_id) return damaged(path, "segment of another log");
+  if (header.log_id != before.log_id) return damaged_chain(path, "segment of another log");
   const std::uint64_t base = before.base_address + before.segment_bytes;
   if (header.base_address != base) {
-    return damaged(path, "a segment is missing between this one and " + before_path.filename().string());
+    return damaged_chain(path, "a segment is missing between this one and " + before_path.filename().string());
   }
   const std::uint64_t end = header.previous_end_address;
   if (header.epoch < before.epoch || end % kBlockBytes != 0 || end > base ||
       end < before.base_address + 2 * kBlockBytes) {
-    return damaged(path, "its header does not follow from " + before_path.filename().string());
+    return damaged_chain(path, "its header does not follow from " + before_path.filename().string());
   }
   const auto found = read_end(environment, directory, before_segment, header);
   if (!found) return std::unexpected(found.error());
@@ -94,9 +94,9 @@ Expected<void> check_link(Environment& environment, const std::filesystem::path&
       !is_frame_header(std::as_bytes(std::span(&(*found)->frame, 1)), header.log_id,
                        end - (*found)->trailer.frame_bytes) ||
       (*found)->frame.first_position + (*found)->frame.event_count != header.first_position) {
-    return damaged(before_path, "at offset " + std::to_string(end - before.base_address) +
-                                    ": does not end with the frame from which " + path.filename().string() +
-                                    " continues");
+    return damaged_chain(before_path, "at offset " + std::to_string(end - before.base_address) +
+                                          ": does not end with the frame from which " + path.filename().string() +
+                                          " continues");
   }
   return {};
 }
@@ -127,8 +127,8 @@ Expected<std::vector<std::uint64_t>> list_segments(Environment& environment, con
     if (!position) {
       auto header = read_file_header(environment, directory / name);
       if (!header) return std::unexpected(header.error());
-      return damaged(directory / name,
-                     "the file is not " + segment_name(header->first_position) + " as its header says");
+      return damaged_chain(directory / name,
+                           "the file is not " + segment_name(header->first_position) + " as its header says");
     }
     if (found.empty() || found.back() != *position) found.push_back(*position);
   }
@@ -158,7 +158,8 @@ Expected<StoredSegment> read_segment(Environment& environment, const std::filesy
     segment.archive = *archive;
   }
   if (segment.header.first_position != first_position) {
-    return damaged(path, "the file is not " + segment_name(segment.header.first_position) + " as its header says");
+    return damaged_chain(path,
+                         "the file is not " + segment_name(segment.header.first_position) + " as its header says");
   }
   return segment;
 }
@@ -178,10 +179,10 @@ Expected<std::vector<StoredSegment>> read_segments(Environment& environment, con
     if (segments.empty()) {
       const SegmentHeader& header = segment->header;
       if (header.first_position != 1 || header.base_address != 0) {
-        return damaged(directory / segment_name(1),
-                       "the first segment is missing; the log begins with " + path.filename().string());
+        return damaged_chain(directory / segment_name(1),
+                             "the first segment is missing; the log begins with " + path.filename().string());
       }
-      if (header.previous_hash != genesis_hash(header.log_id)) return damaged(path, "segment of another history");
+      if (header.previous_hash != genesis_hash(header.log_id)) return damaged_chain(path, "segment of another history");
     } else if (auto linked = check_link(environment, directory, segments.back(), *segment); !linked) {
       // Likewise: the segment before, whose end was to be read.
       if (linked.error().kind != ErrorKind::not_found) return std::unexpected(linked.error());
