@@ -64,23 +64,29 @@ int run(int argc, char** argv) {
     } else if (argument == "--only" && i + 1 < argc) {
       only = argv[++i];
     } else {
-      std::printf("vigil_bench [--seconds S] [--scratch DIR] [--only in_process|over_zeromq]\n\n"
-                  "Measures this build of Vigil beside the limits of the machine.\n"
-                  "Example:\n  build/vigil_bench --seconds 3 --scratch /var/tmp/vigil-bench\n");
+      std::printf(
+          "vigil_bench [--seconds S] [--scratch DIR] [--only in_process|over_zeromq|verifying]\n\n"
+          "Measures this build of Vigil beside the limits of the machine.\n"
+          "Example:\n  build/vigil_bench --seconds 3 --scratch /var/tmp/vigil-bench\n");
       return argument == "--help" ? 0 : 2;
     }
   }
   if (settings.seconds <= 0) give_up("--seconds must be above zero");
-  if (!only.empty() && only != "in_process" && only != "over_zeromq") {
-    give_up("--only takes in_process or over_zeromq");
+  if (!only.empty() && only != "in_process" && only != "over_zeromq" && only != "verifying") {
+    give_up("--only takes in_process, over_zeromq or verifying");
   }
   std::filesystem::create_directories(settings.scratch);
   std::printf("%s, %u cores\n", processor().c_str(), std::thread::hardware_concurrency());
   if (only == "in_process") {
     measure_in_process(settings);
+  } else if (only == "verifying") {
+    measure_verifying(settings);
   } else {
     const Limits limits = measure_limits(settings);
-    if (only.empty()) measure_in_process(settings);
+    if (only.empty()) {
+      measure_in_process(settings);
+      measure_verifying(settings);
+    }
     measure_over_zeromq(settings, limits);
   }
   std::filesystem::remove_all(settings.scratch);

@@ -30,6 +30,7 @@ struct Limits {
 };
 Limits measure_limits(const Settings& settings);
 void measure_in_process(const Settings& settings);
+void measure_verifying(const Settings& settings);
 void measure_over_zeromq(const Settings& settings, const Limits& limits);
 
 }  // namespace vigil::bench
