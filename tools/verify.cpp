@@ -42,6 +42,11 @@ struct Finding {
   bool good = true;
 };
 
+// "1 segment", "2 segments".
+std::string counted(std::uint64_t count, const std::string& thing) {
+  return grouped(count) + ' ' + thing + (count == 1 ? "" : "s");
+}
+
 Expected<HeadFile> read_head(const VerifyArguments& arguments) {
   const auto text = read_text_file(arguments.head);
   if (!text) return std::unexpected(text.error());
@@ -105,9 +110,9 @@ Expected<Finding> verify_log_bytes(const VerifyArguments& arguments) {
                   {"torn_tail", log.torn_tail},  {"seconds", seconds}};
   finding.text = (arguments.since > 1 ? "the log is whole from position " + grouped(found->first.value()) + " on: "
                                       : std::string("the log is whole: ")) +
-                 grouped(log.records) + " events in " + grouped(log.frames) + " frames and " + grouped(log.segments) +
-                 " segments, " + grouped(log.bytes) + " bytes, checked in " + duration_text(seconds) +
-                 "\nchain hash at its end: " + log.head_hash_hex + '\n';
+                 counted(log.records, "event") + " in " + counted(log.frames, "frame") + " and " +
+                 counted(log.segments, "segment") + ", " + counted(log.bytes, "byte") + ", checked in " +
+                 duration_text(seconds) + "\nchain hash at its end: " + log.head_hash_hex + '\n';
   if (!log.torn_tail.empty()) finding.text += "behind it, never acknowledged: " + log.torn_tail + '\n';
   if (head) {
     finding.text += head_line(*head, arguments);
@@ -122,10 +127,10 @@ Finding described(const commands::VerifiedDecisions& found, double seconds) {
   finding.json = {{"decisions", found.decisions}, {"alerts", found.alerts}, {"catalogues", found.catalogues},
                   {"rule_sets", found.rule_sets}, {"seconds", seconds},     {"first_difference", nullptr}};
   if (!found.first) {
-    finding.text = "every decision is what the log leads to: " + grouped(found.decisions) + " decisions and " +
-                   grouped(found.alerts) + " alerts taken again under " + grouped(found.catalogues) +
-                   " catalogues of features and " + grouped(found.rule_sets) + " rule sets, in " +
-                   duration_text(seconds) + '\n';
+    finding.text = "every decision is what the log leads to: " + counted(found.decisions, "decision") + " and " +
+                   counted(found.alerts, "alert") + " taken again under " +
+                   counted(found.catalogues, "feature catalogue") + " and " + counted(found.rule_sets, "rule set") +
+                   ", in " + duration_text(seconds) + '\n';
     return finding;
   }
   finding.good = false;
