@@ -101,8 +101,10 @@ Expected<std::unique_ptr<Engine>> Engine::open(eventlog::Environment& environmen
   // What a read model has seen was durable: asked before recovery may cut anything.
   const projections::NewestCheckpoint seen = projections::newest_checkpoint(data_directory / "models");
   eventlog::LogOptions log_options = options.log;
-  log_options.known_durable = seen.position;
-  log_options.known_durable_of = seen.log_id;
+  if (seen.position > log_options.known_durable) {
+    log_options.known_durable = seen.position;
+    log_options.known_durable_of = seen.log_id;
+  }
   auto log = eventlog::Log::open(environment, data_directory / "log", log_options);
   if (!log) return std::unexpected(log.error());
   auto engine = std::make_unique<LiveEngine>(environment, std::move(*log), record_bytes_max(options.log));

@@ -4,12 +4,13 @@
 #include <utility>
 
 #include "eventlog/storage/invariant.h"
+#include "eventlog/storage/planted_bug.h"
 #include "eventlog/storage/thread_role.h"
 
 namespace vigil::eventlog {
 
-Committer::Committer(Environment& environment, DurableView& view, SegmentSupply& supply,
-                     const ChainState& end, std::unique_ptr<File> file)
+Committer::Committer(Environment& environment, DurableView& view, SegmentSupply& supply, const ChainState& end,
+                     std::unique_ptr<File> file)
     : environment_(environment),
       view_(view),
       supply_(supply),
@@ -137,7 +138,11 @@ Expected<void> Committer::commit(FrameBuffer& buffer) {
 
   const std::uint64_t offset = plan.address - plan.segment_base;
   if (auto written = file_->write_at(offset, frame); !written) return written;
-  if (auto synced = file_->sync(); !synced) return synced;
+  const std::uint64_t last = header.first_position + header.event_count - 1;
+  if (planted(Bug::acknowledge_before_sync)) view_.publish(offset + bytes, Position{last});
+  auto synced = file_->sync();
+  if (!synced && planted(Bug::retry_failed_sync)) synced = file_->sync();
+  if (!synced) return synced;
 
   advance(chain_, Frame{header, {}, hash, bytes});
   view_.last().growing().add({header.first_position, header.ingest_time_us, offset}, buffer.keys);

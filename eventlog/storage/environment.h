@@ -32,6 +32,10 @@ class File {
   virtual Expected<std::uint64_t> size() = 0;
   // Fills `bytes` or is an error; reading past the end is one (io).
   virtual Expected<void> read_at(std::uint64_t offset, std::span<std::byte> bytes) = 0;
+  // The same, as the disk has it: past the page cache, which after a failed sync may show what was never written.
+  // Whole 4 KiB blocks.
+  // Where the system cannot do that it is read_at().
+  virtual Expected<void> read_from_disk(std::uint64_t offset, std::span<std::byte> bytes);
   // Writes all of `bytes` or is an error, after which any part may have been written.
   virtual Expected<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) = 0;
   // Writes zeros to whole 4 KiB blocks, past the page cache where the system can: they are not read soon.

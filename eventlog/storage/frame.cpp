@@ -72,6 +72,7 @@ std::string_view text(FrameFault fault) {
     case FrameFault::hash: return "chain hash mismatch";
     case FrameFault::records: return "records do not fill the frame";
     case FrameFault::padding: return "padding is not zero";
+    case FrameFault::not_on_disk: return "its sync had failed and it is not on the disk";
   }
   broken_invariant("a known fault", __FILE__, __LINE__);
 }

@@ -36,6 +36,7 @@ enum class FrameFault {
   hash,
   records,            // the records do not add up to the payload
   padding,            // bytes between records and trailer are not zero
+  not_on_disk,        // the page cache shows it, the disk does not hold it: a sync of it has failed
 };
 std::string_view text(FrameFault fault);
 

@@ -28,7 +28,7 @@ class FollowingReader : public LogReader {
  private:
   Expected<void> take_over(const SegmentHeader& header, const SegmentHeader* following);
   Expected<void> follow(Segment& segment, const SegmentHeader* following);
-  Expected<FrameFault> scan(Segment& segment);
+  Expected<FrameFault> scan(Segment& segment, const SegmentHeader* following);
   bool frame_behind(const Segment& segment) const;
 
   Environment& environment_;
@@ -54,11 +54,19 @@ Expected<void> FollowingReader::take_over(const SegmentHeader& header, const Seg
   return {};
 }
 
-Expected<FrameFault> FollowingReader::scan(Segment& segment) {
-  std::vector<KeyPlace> scratch;
-  return scan_frames(segment, end_, FrameCheck::payload, [&](const Frame& frame, std::uint64_t offset) {
-    add_to_index(segment.growing(), frame, offset, scratch);
-  });
+// What the page cache shows counts once a sync begun after it was seen has returned, and only as far as the disk
+// holds it then: an earlier sync of the writer's may have failed. A segment that has a successor was synced by its
+// writer, and may even have been archived meanwhile.
+Expected<FrameFault> FollowingReader::scan(Segment& segment, const SegmentHeader* following) {
+  if (following != nullptr) {
+    std::vector<KeyPlace> scratch;
+    return scan_frames(segment, end_, FrameCheck::payload, [&](const Frame& frame, std::uint64_t offset) {
+      add_to_index(segment.growing(), frame, offset, scratch);
+    });
+  }
+  auto file = environment_.open(segment.path(), OpenMode::read);
+  if (!file) return std::unexpected(file.error());
+  return scan_to_the_end(segment, end_, **file);
 }
 
 bool FollowingReader::frame_behind(const Segment& segment) const {
@@ -67,12 +75,12 @@ bool FollowingReader::frame_behind(const Segment& segment) const {
 }
 
 Expected<void> FollowingReader::follow(Segment& segment, const SegmentHeader* following) {
-  auto fault = scan(segment);
+  auto fault = scan(segment, following);
   // A frame half written a moment ago is whole once another stands behind it; one that then still is not
   // whole is damaged. Looking behind an end that is all zero costs the rest of the segment, so only once.
   while (fault && (*fault != FrameFault::absent || !std::exchange(looked_behind_, true)) && frame_behind(segment)) {
     const std::uint64_t before = end_.address;
-    fault = scan(segment);
+    fault = scan(segment, following);
     if (fault && end_.address == before) {
       return std::unexpected(segment.damage(before - segment.base(), end_.next_position, text(*fault)));
     }
@@ -80,13 +88,6 @@ Expected<void> FollowingReader::follow(Segment& segment, const SegmentHeader* fo
   if (!fault) return std::unexpected(fault.error());
   if (following != nullptr && end_.address != following->previous_end_address) {
     return std::unexpected(segment.damage(end_.address - segment.base(), end_.next_position, text(*fault)));
-  }
-  // What was just seen may be in the page cache only; it counts once a sync begun after has returned.
-  // A segment that has a successor was synced by its writer, and may even have been archived meanwhile.
-  if (following == nullptr) {
-    auto file = environment_.open(segment.path(), OpenMode::read);
-    if (!file) return std::unexpected(file.error());
-    if (auto synced = (*file)->sync(); !synced) return synced;
   }
   view_.publish(end_.address - segment.base(), Position{end_.next_position - 1});
   return {};
@@ -120,8 +121,7 @@ Expected<Position> FollowingReader::refresh() {
 
 }  // namespace
 
-Expected<std::unique_ptr<LogReader>> LogReader::open(Environment& environment,
-                                                     const std::filesystem::path& directory) {
+Expected<std::unique_ptr<LogReader>> LogReader::open(Environment& environment, const std::filesystem::path& directory) {
   auto reader = std::make_unique<FollowingReader>(environment, directory);
   if (auto found = reader->refresh(); !found) return std::unexpected(found.error());
   return reader;

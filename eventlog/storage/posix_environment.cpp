@@ -1,21 +1,21 @@
 #include "eventlog/storage/posix_environment.h"
 
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
-#include <dirent.h>
-#include <fcntl.h>
 #include <mutex>
-#include <sys/file.h>
-#include <sys/mman.h>
-#include <sys/random.h>
-#include <sys/stat.h>
 #include <system_error>
 #include <thread>
-#include <unistd.h>
 
 #include "eventlog/storage/invariant.h"
 
@@ -38,9 +38,7 @@ class PosixMapping : public Mapping {
   ~PosixMapping() override {
     if (bytes_ > 0) ::munmap(address_, bytes_);
   }
-  std::span<const std::byte> bytes() const override {
-    return {static_cast<const std::byte*>(address_), bytes_};
-  }
+  std::span<const std::byte> bytes() const override { return {static_cast<const std::byte*>(address_), bytes_}; }
 
  private:
   void* address_;
@@ -73,6 +71,31 @@ class PosixFile : public File {
     return {};
   }
 
+  Expected<void> read_from_disk(std::uint64_t offset, std::span<std::byte> bytes) override {
+    const int direct = reopen(O_RDONLY);
+    if (direct < 0) return read_at(offset, bytes);
+    struct Block {
+      alignas(4096) std::array<std::byte, 4096> bytes;
+    };
+    const auto blocks = std::make_unique<std::array<Block, 64>>();  // direct reads want aligned memory
+    const std::span<std::byte> room(blocks->front().bytes.data(), sizeof *blocks);
+    Expected<void> done;
+    while (!bytes.empty() && done) {
+      const std::size_t wanted = std::min(room.size(), bytes.size());
+      const ssize_t got = ::pread(direct, room.data(), wanted, static_cast<off_t>(offset));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < static_cast<ssize_t>(wanted)) {
+        done = read_at(offset, bytes);  // says what is wrong, if anything is
+        break;
+      }
+      std::memcpy(bytes.data(), room.data(), wanted);
+      bytes = bytes.subspan(wanted);
+      offset += wanted;
+    }
+    ::close(direct);
+    return done;
+  }
+
   Expected<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) override {
     while (!bytes.empty()) {
       const ssize_t put = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
@@ -86,14 +109,11 @@ class PosixFile : public File {
 
   Expected<void> write_zeros(std::uint64_t offset, std::uint64_t bytes) override {
     alignas(4096) static constexpr std::array<std::byte, 1 << 20> kZeros{};
-    // A second descriptor of the same file, so that only these writes go past the cache. Not every file
-    // system has such writes; then they are ordinary ones.
-    const std::string self = "/proc/self/fd/" + std::to_string(descriptor_);
-    const int direct = ::open(self.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC);
+    const int direct = reopen(O_WRONLY);
     if (direct < 0) return File::write_zeros(offset, bytes);
     while (bytes > 0) {
-      const ssize_t put = ::pwrite(direct, kZeros.data(), std::min<std::uint64_t>(kZeros.size(), bytes),
-                                   static_cast<off_t>(offset));
+      const ssize_t put =
+          ::pwrite(direct, kZeros.data(), std::min<std::uint64_t>(kZeros.size(), bytes), static_cast<off_t>(offset));
       if (put < 0 && errno == EINTR) continue;
       const int error = errno;
       if (put <= 0) {
@@ -130,6 +150,12 @@ class PosixFile : public File {
   }
 
  private:
+  // A second descriptor of the same file that goes past the page cache; not every file system has such.
+  int reopen(int access) const {
+    const std::string self = "/proc/self/fd/" + std::to_string(descriptor_);
+    return ::open(self.c_str(), access | O_DIRECT | O_CLOEXEC);
+  }
+
   int descriptor_;
   std::filesystem::path path_;
 };
@@ -231,8 +257,7 @@ Expected<std::unique_ptr<Lock>> PosixEnvironment::lock(const std::filesystem::pa
   const int error = errno;
   ::close(descriptor);
   if (error != EWOULDBLOCK) return refused(path, "lock", error);
-  return fail(ErrorKind::locked,
-              path.string() + ": locked: another Vigil process writes here; stop it first");
+  return fail(ErrorKind::locked, path.string() + ": locked: another Vigil process writes here; stop it first");
 }
 
 IngestTime PosixEnvironment::now() {

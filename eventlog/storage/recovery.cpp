@@ -15,7 +15,8 @@ constexpr std::uint64_t kSectorBytes = 512;
 // Whether only the writing of the frame itself, not what it says, is in doubt.
 bool may_be_torn(FrameFault fault) {
   return fault == FrameFault::absent || fault == FrameFault::magic || fault == FrameFault::header_checksum ||
-         fault == FrameFault::payload_checksum || fault == FrameFault::trailer || fault == FrameFault::hash;
+         fault == FrameFault::payload_checksum || fault == FrameFault::trailer || fault == FrameFault::hash ||
+         fault == FrameFault::not_on_disk;
 }
 
 // The frame header of this log that `bytes` begin with, wherever it says that it belongs.
@@ -73,6 +74,40 @@ Expected<FrameFault> scan_frames(const Segment& segment, ChainState& chain, Fram
     offset += frame->bytes;
   }
   return FrameFault::absent;
+}
+
+namespace {
+
+Expected<bool> stands_on_disk(File& file, std::uint64_t offset, std::span<const std::byte> seen) {
+  std::vector<std::byte> held(seen.size());
+  if (auto read = file.read_from_disk(offset, held); !read) return std::unexpected(read.error());
+  return std::memcmp(held.data(), seen.data(), seen.size()) == 0;
+}
+
+}  // namespace
+
+Expected<FrameFault> scan_to_the_end(Segment& segment, ChainState& chain, File& file) {
+  struct Last {
+    Frame frame;
+    std::uint64_t offset;
+    ChainState before;
+  };
+  std::optional<Last> last;
+  std::vector<KeyPlace> scratch;
+  auto fault = scan_frames(segment, chain, FrameCheck::payload, [&](const Frame& frame, std::uint64_t offset) {
+    if (last) add_to_index(segment.growing(), last->frame, last->offset, scratch);
+    last = Last{frame, offset, chain};
+  });
+  if (!fault || !last) return fault;
+  if (auto synced = file.sync(); !synced) return std::unexpected(synced.error());
+  const auto held = stands_on_disk(file, last->offset, segment.bytes()->subspan(last->offset, last->frame.bytes));
+  if (!held) return std::unexpected(held.error());
+  if (*held) {
+    add_to_index(segment.growing(), last->frame, last->offset, scratch);
+    return fault;
+  }
+  chain = last->before;
+  return FrameFault::not_on_disk;
 }
 
 Tail inspect_tail(const Segment& segment, std::span<const std::byte> bytes, std::uint64_t begin, FrameFault fault) {
@@ -150,8 +185,6 @@ class Recovery {
       auto file = environment_.open(directory_ / tail_name_, OpenMode::write);
       if (!file) return std::unexpected(file.error());
       if (auto done = (*file)->sync(); !done) return done;
-      // After a failed sync the cache may hold what the disk does not.
-      if (!marker_) (*file)->forget_cached();
       tail_file_ = std::move(*file);
     }
     return environment_.sync_directory(directory_);
@@ -183,10 +216,7 @@ class Recovery {
     if (headers.size() > 1) {
       if (auto done = last_time_before(headers[headers.size() - 2], headers.back()); !done) return done;
     }
-    std::vector<KeyPlace> scratch;
-    auto fault = scan_frames(segment, found_.end, FrameCheck::payload, [&](const Frame& frame, std::uint64_t at) {
-      add_to_index(segment.growing(), frame, at, scratch);
-    });
+    auto fault = scan_to_the_end(segment, found_.end, *tail_file_);
     if (!fault) return std::unexpected(fault.error());
     segment.set_durable_bytes(found_.end.address - segment.base());
     tail_ = inspect_tail(segment, *segment.bytes(), segment.durable_bytes(), *fault);
@@ -231,7 +261,27 @@ class Recovery {
     }
     found_.report.clean_shutdown = decision == EndDecision::whole_and_clean;
     if (facts.marker != MarkerSays::nothing) found_.end.epoch = std::max(found_.end.epoch, marker_->epoch);
+    if (auto mended = mend_padding(); !mended) return mended;
     return decision == EndDecision::cut ? cut_tail() : Expected<void>{};
+  }
+
+  // A commit cut short by a power loss may be whole in all that counts, with garbage left between its records and its
+  // trailer: no checksum covers that, so it is made what it was meant to be.
+  Expected<void> mend_padding() {
+    const Segment& segment = *found_.segments.back();
+    const std::uint64_t end = segment.durable_bytes();
+    if (end == kBlockBytes) return {};
+    const auto bytes = *segment.bytes();
+    FrameTrailer trailer;
+    FrameHeader header;
+    std::memcpy(&trailer, bytes.data() + end - sizeof trailer, sizeof trailer);
+    const std::uint64_t begin = end - trailer.frame_bytes;
+    std::memcpy(&header, bytes.data() + begin, sizeof header);
+    const std::uint64_t records_end = begin + kFrameHeaderBytes + header.payload_bytes;
+    const std::vector<std::byte> zeros(end - sizeof trailer - records_end);
+    if (std::memcmp(zeros.data(), bytes.data() + records_end, zeros.size()) == 0) return {};
+    if (auto done = tail_file_->write_at(records_end, zeros); !done) return done;
+    return tail_file_->sync();
   }
 
   std::string why_refused(EndDecision refusal, Position known_durable) const {

@@ -21,6 +21,12 @@ inline constexpr std::string_view kCleanName = "CLEAN";
 Expected<FrameFault> scan_frames(const Segment& segment, ChainState& chain, FrameCheck check,
                                  const std::function<void(const Frame&, std::uint64_t)>& seen);
 
+// Moves `chain` over the frames of a segment that is still written, adding them to its growing index, as scan_frames()
+// with FrameCheck::payload does; then syncs `file`, the segment's own, and stops in front of the last frame when the
+// disk does not hold what the page cache shows of it. No frame but the last can be like that: each was written after
+// the one before was synced.
+Expected<FrameFault> scan_to_the_end(Segment& segment, ChainState& chain, File& file);
+
 // What stands behind the last intact frame of the last segment.
 struct Tail {
   std::uint64_t begin = 0;  // offset behind the last intact frame

@@ -1,14 +1,18 @@
 #include "eventlog/storage/recovery_decision.h"
 
 #include "eventlog/storage/invariant.h"
+#include "eventlog/storage/planted_bug.h"
 
 namespace vigil::eventlog {
 
 EndDecision decide_end(const EndFacts& facts) {
+  if (planted(Bug::truncate_at_first_bad_frame) && facts.behind != Behind::nothing) return EndDecision::cut;
   if (!facts.in_last_segment && facts.behind != Behind::nothing) return EndDecision::refuse_sealed;
   if (facts.behind == Behind::wrong) return EndDecision::refuse_wrong;
   if (facts.frame_behind) return EndDecision::refuse_frame_behind;
-  if (facts.durable_through_reaches) return EndDecision::refuse_durable_through;
+  if (facts.durable_through_reaches && !planted(Bug::forget_durable_through)) {
+    return EndDecision::refuse_durable_through;
+  }
   if (facts.larger_than_one_commit) return EndDecision::refuse_too_large;
   if (facts.checkpoint_reaches) return EndDecision::refuse_checkpoint_ahead;
   if (facts.marker == MarkerSays::more) return EndDecision::refuse_marker_ahead;
