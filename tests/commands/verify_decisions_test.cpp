@@ -109,7 +109,9 @@ class VerifyDecisionsTest : public ::testing::Test {
     const Command command{std::move(body), "{}", "test"};
     const auto taken = engine_->submit({&command, 1}, replies_);
     ASSERT_TRUE(taken && *taken == 1) << (taken ? "not taken" : taken.error().text);
-    if (++commands_ % 10 == 0) ASSERT_TRUE(engine_->settle());
+    if (++commands_ % 10 == 0) {
+      ASSERT_TRUE(engine_->settle());
+    }
     ASSERT_NE(replies_.front().status, ReplyStatus::refused) << replies_.front().reasons.front().text;
   }
   // Payments of a few customers, some of them late, some labelled.
@@ -170,7 +172,9 @@ class VerifyDecisionsTest : public ::testing::Test {
     while (auto record = *(*cursor)->next()) {
       eventlog::FrameBuilder& frame = (*target)->builder();
       // All events of a frame carry its time.
-      if (!frame.empty() && frame.ingest_time() != record->ingest_time) EXPECT_TRUE((*target)->settle());
+      if (!frame.empty() && frame.ingest_time() != record->ingest_time) {
+        EXPECT_TRUE((*target)->settle());
+      }
       frame.begin(record->ingest_time);
       if (!change(*record, frame)) copy(*record, frame);
     }
