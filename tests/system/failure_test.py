@@ -189,7 +189,7 @@ class Failure(SystemTest):
         server = self.start()
         self.run_for_answers(2000)
         self.assertGreater(self.faults.syncs, 20)
-        self.assertGreater(self.faults.positions_sent, 2000)
+        self.assertGreater(self.faults.positions_sent, 1500)  # not every answer speaks of an event of its own
         self.assertEqual(0, self.faults.too_early)
         # The witness itself: with syncs that do not count, the very same replies are too early.
         self.faults.sync_is_lie = 1
