@@ -166,6 +166,7 @@ class Run {
       forget_after(durable);
     }
     read_on(~std::uint64_t{0}, true);
+    digests_.erase(digests_.upper_bound(durable), digests_.end());
     if (!damaged_) {
       const auto digest = digests_.find(durable);
       if (digest != digests_.end() && digest->second != engine_->state().digest()) {
@@ -286,14 +287,10 @@ class Run {
   }
 
   void commit() {
-    if (!engine_->try_commit() || unanswered_.empty()) return;
-    // Recorded before others run again: this is the state at the end of that frame.
-    if (random_.per_mille(300)) digests_[last_submitted()] = engine_->state().digest();
-  }
-  std::uint64_t last_submitted() const {
-    std::uint64_t last = 0;
-    for (const auto& [request, answer] : unanswered_) last = std::max(last, answer.position.value());
-    return last;
+    engine_->try_commit();
+    // With nothing built or on its way, the state is that of the last durable position.
+    if (random_.per_mille(100) && engine_->settle())
+      digests_[engine_->log().durable().value()] = engine_->state().digest();
   }
 
   // What is durable is answered; from now on it must be true for ever.
