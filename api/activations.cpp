@@ -69,8 +69,8 @@ Expected<std::string> activated_text(const LogSource& log, std::uint32_t version
     if (!event) return std::unexpected(event.error());
     if (event->version == version) return std::string(event->text);
   }
-  return fail(ErrorKind::not_found, "the log has no " + std::string(eventlog::name(activation)) + " of version " +
-                                        std::to_string(version));
+  return fail(ErrorKind::not_found,
+              "the log has no " + std::string(eventlog::name(activation)) + " of version " + std::to_string(version));
 }
 
 }  // namespace
@@ -84,8 +84,7 @@ Expected<const rules::Catalogue*> Activations::catalogue(std::uint32_t features_
   return &catalogues_.emplace(features_version, std::move(*parsed)).first->second;
 }
 
-Expected<const rules::RuleSet*> Activations::rule_set(std::uint32_t features_version,
-                                                      std::uint32_t rules_version) {
+Expected<const rules::RuleSet*> Activations::rule_set(std::uint32_t features_version, std::uint32_t rules_version) {
   const auto key = std::pair(features_version, rules_version);
   if (const auto known = rule_sets_.find(key); known != rule_sets_.end()) return &known->second;
   const auto features = catalogue(features_version);

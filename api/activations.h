@@ -19,8 +19,7 @@ class Activations {
 
   // Errors: not_found (no such version), damaged. The result lives as long as this object.
   eventlog::Expected<const rules::Catalogue*> catalogue(std::uint32_t features_version);
-  eventlog::Expected<const rules::RuleSet*> rule_set(std::uint32_t features_version,
-                                                     std::uint32_t rules_version);
+  eventlog::Expected<const rules::RuleSet*> rule_set(std::uint32_t features_version, std::uint32_t rules_version);
 
   // The newest versions in the log; 0 where there is none yet. Cost: the events behind the last decision.
   struct Versions {

@@ -27,8 +27,7 @@ bool readable_before(const Socket& socket, steady_clock::time_point deadline) {
 
 class ZmqClient final : public Client {
  public:
-  ZmqClient(std::string endpoint, const ClientOptions& options)
-      : endpoint_(std::move(endpoint)), options_(options) {}
+  ZmqClient(std::string endpoint, const ClientOptions& options) : endpoint_(std::move(endpoint)), options_(options) {}
 
   Expected<void> open() {
     SocketLimits limits;

@@ -237,8 +237,8 @@ void CommandLoop::refuse(const Incoming& incoming) {
 
 void CommandLoop::ask(const Incoming& incoming, const Message& message) {
   publish_status();
-  QueryMessage query{std::string(incoming.address.bytes()), incoming.request_framing,
-                     std::string(message.request_id), std::string(message.query)};
+  QueryMessage query{std::string(incoming.address.bytes()), incoming.request_framing, std::string(message.request_id),
+                     std::string(message.query)};
   if (!queries_->ask(std::move(query))) answer_busy(incoming.peer(), message);
 }
 

@@ -106,12 +106,12 @@ class CommandLoop {
 
   PendingReplies pending_;
   std::array<Slot, kBatchMessages> slots_;
-  std::size_t batch_messages_ = 0;               // slots in use
-  std::span<const commands::Command> batch_;     // their commands, in order
-  std::vector<commands::Command> gathered_;      // holds them when they come from several messages
-  std::size_t batch_taken_ = 0;                  // commands of the batch the engine has taken
-  std::size_t writing_ = 0;                      // the slot whose reply is being written
-  std::size_t written_ = 0;                      // its results so far
+  std::size_t batch_messages_ = 0;            // slots in use
+  std::span<const commands::Command> batch_;  // their commands, in order
+  std::vector<commands::Command> gathered_;   // holds them when they come from several messages
+  std::size_t batch_taken_ = 0;               // commands of the batch the engine has taken
+  std::size_t writing_ = 0;                   // the slot whose reply is being written
+  std::size_t written_ = 0;                   // its results so far
   bool reply_begun_ = false;
   Incoming refused_;
   commands::MessageParser refusing_parser_;
@@ -122,7 +122,7 @@ class CommandLoop {
   std::optional<eventlog::Error> failure_;  // nothing more is decided
   std::string scratch_;
 
-  ServiceStatus counted_;  // the loop's own
+  ServiceStatus counted_;                // the loop's own
   std::uint64_t commands_measured_ = 0;  // counted_.commands when counted_.memory was taken
   mutable std::mutex status_mutex_;
   ServiceStatus published_;

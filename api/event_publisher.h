@@ -45,9 +45,9 @@ class EventPublisher {
   Wakeup wakeup_;
   std::atomic<bool> active_ = false;
   std::atomic<bool> stopping_ = false;
-  std::set<std::string, std::less<>> prefixes_;  // subscribed
+  std::set<std::string, std::less<>> prefixes_;                      // subscribed
   bool outcomes_[3] = {}, severities_[4] = {}, quarantine_ = false;  // topics somebody wants
-  std::unique_ptr<eventlog::Cursor> cursor_;  // while somebody wants something
+  std::unique_ptr<eventlog::Cursor> cursor_;                         // while somebody wants something
   std::string text_;
   std::thread thread_;
 };

@@ -23,8 +23,7 @@ Expected<Json> event_json(const Record& record, Activations& activations) {
 }
 
 // What the condition looked at, by name, with the values it saw.
-Json values_seen(const rules::Expression& condition, const rules::Catalogue& catalogue,
-                 std::span<const Value> slots) {
+Json values_seen(const rules::Expression& condition, const rules::Catalogue& catalogue, std::span<const Value> slots) {
   Json seen = Json::object();
   for (const std::size_t slot : condition.slots_used()) {
     for (const rules::Symbol& symbol : catalogue.symbols()) {
@@ -34,8 +33,8 @@ Json values_seen(const rules::Expression& condition, const rules::Catalogue& cat
   return seen;
 }
 
-Json matched_json(const TransactionDecided& event, const rules::RuleSet& rule_set,
-                  const rules::Catalogue& catalogue, std::span<const Value> slots) {
+Json matched_json(const TransactionDecided& event, const rules::RuleSet& rule_set, const rules::Catalogue& catalogue,
+                  std::span<const Value> slots) {
   Json matched = Json::array();
   for (const std::uint16_t index : event.matched) {
     if (index >= rule_set.rules().size()) continue;

@@ -10,8 +10,8 @@
 
 namespace vigil::api {
 
-// {"transaction_id":…,"decisions":[…one per version, newest first…],"labels":[…]}; nothing when the log does not have the id.
-// Only what is durable is found. Errors: damaged, io.
+// {"transaction_id":…,"decisions":[…one per version, newest first…],"labels":[…]}; nothing when the log does not have
+// the id. Only what is durable is found. Errors: damaged, io.
 eventlog::Expected<std::optional<nlohmann::ordered_json>> explain(const eventlog::LogSource& log,
                                                                   Activations& activations,
                                                                   std::string_view transaction_id);

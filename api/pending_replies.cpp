@@ -32,9 +32,7 @@ void PendingReplies::end_of_head() {
   entry.head_bytes = static_cast<std::uint32_t>(buffer_.size() - entry.begin - entry.address_bytes);
 }
 
-void PendingReplies::needs(eventlog::Position position) {
-  back().position = std::max(back().position, position);
-}
+void PendingReplies::needs(eventlog::Position position) { back().position = std::max(back().position, position); }
 
 void PendingReplies::finish() {
   Entry& entry = back();

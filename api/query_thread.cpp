@@ -16,11 +16,9 @@ constexpr std::chrono::milliseconds kLookAgain{1};
 }  // namespace
 
 QueryThread::QueryThread(const QuerySources& sources, std::size_t queries_max, Wakeup& answered)
-    : models_(sources.models),
-      queries_(sources),
-      queries_max_(queries_max),
-      answered_(answered),
-      thread_([this] { run(); }) {}
+    : models_(sources.models), queries_(sources), queries_max_(queries_max), answered_(answered), thread_([this] {
+        run();
+      }) {}
 
 QueryThread::~QueryThread() {
   {
@@ -69,9 +67,7 @@ void QueryThread::run() {
   eventlog::take_role(eventlog::ThreadRole::usual);  // a long query is nobody's hurry
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    const auto something_to_do = [this] {
-      return stopping_ || !questions_.empty() || (hurried_ && !waiting_.empty());
-    };
+    const auto something_to_do = [this] { return stopping_ || !questions_.empty() || (hurried_ && !waiting_.empty()); };
     if (waiting_.empty()) {
       asked_.wait(lock, something_to_do);
     } else {

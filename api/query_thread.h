@@ -50,7 +50,7 @@ class QueryThread {
   void look_after_waiting(bool hurried);
 
   const projections::ReadModels& models_;
-  Queries queries_;              // the thread's own
+  Queries queries_;               // the thread's own
   std::vector<Waiting> waiting_;  // likewise
   const std::size_t queries_max_;
   Wakeup& answered_;

@@ -85,8 +85,9 @@ void append_busy_tail(std::string& out, std::chrono::milliseconds retry_after) {
 }
 
 void append_outcome_unknown_tail(std::string& out) {
-  out += ",\"status\":\"outcome_unknown\",\"text\":\"the log could not be written; the same message sent again "
-         "after a restart tells what became of it\"}";
+  out +=
+      ",\"status\":\"outcome_unknown\",\"text\":\"the log could not be written; the same message sent again "
+      "after a restart tells what became of it\"}";
 }
 
 void append_error_tail(std::string& out, std::string_view code, std::string_view text) {

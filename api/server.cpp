@@ -60,8 +60,7 @@ class ZmqServer final : public Server {
   const std::string& events_endpoint() const override { return events_endpoint_; }
 
   Expected<void> run() override {
-    QueryThread queries({engine_.log(), models_, [this] { return status(); }}, options_.queries_max,
-                        news_->wakeup);
+    QueryThread queries({engine_.log(), models_, [this] { return status(); }}, options_.queries_max, news_->wakeup);
     return loop_->run(queries);
   }
   void stop() override { loop_->stop(); }

@@ -19,9 +19,7 @@ using eventlog::invariant;
 static_assert(sizeof(zmq_msg_t) == 64 && alignof(zmq_msg_t) <= 8, "Frame keeps a zmq_msg_t in place");
 
 zmq_msg_t* raw(unsigned char* bytes) { return reinterpret_cast<zmq_msg_t*>(bytes); }
-zmq_msg_t* raw(const unsigned char* bytes) {
-  return reinterpret_cast<zmq_msg_t*>(const_cast<unsigned char*>(bytes));
-}
+zmq_msg_t* raw(const unsigned char* bytes) { return reinterpret_cast<zmq_msg_t*>(const_cast<unsigned char*>(bytes)); }
 
 int type_of(SocketKind kind) {
   switch (kind) {
@@ -52,14 +50,11 @@ std::unexpected<eventlog::Error> refused(std::string_view what, const std::strin
               std::string(what) + " '" + endpoint + "': " + zmq_strerror(error) + hint(error));
 }
 
-bool set(void* socket, int option, int value) {
-  return zmq_setsockopt(socket, option, &value, sizeof value) == 0;
-}
+bool set(void* socket, int option, int value) { return zmq_setsockopt(socket, option, &value, sizeof value) == 0; }
 
 bool configure(void* socket, SocketKind kind, const SocketLimits& limits) {
   const std::int64_t frame_bytes_max = kFrameBytesMax;
-  bool ok = set(socket, ZMQ_SNDHWM, limits.send_frames_max) &&
-            set(socket, ZMQ_RCVHWM, limits.receive_frames_max) &&
+  bool ok = set(socket, ZMQ_SNDHWM, limits.send_frames_max) && set(socket, ZMQ_RCVHWM, limits.receive_frames_max) &&
             set(socket, ZMQ_LINGER, static_cast<int>(limits.linger.count())) &&
             zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &frame_bytes_max, sizeof frame_bytes_max) == 0;
   if (kind == SocketKind::router) ok = ok && set(socket, ZMQ_ROUTER_MANDATORY, 1);

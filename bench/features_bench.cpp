@@ -3,8 +3,8 @@
 // Each customer has some payments in the longest window; merchants follow a steep popularity, so that one of
 // them holds a large part of all entries; one payment in a hundred is late by up to an hour. The next 16
 // payments are announced with prefetch(), as the deciding thread does.
-#include <array>
 #include <benchmark/benchmark.h>
+#include <array>
 #include <cmath>
 #include <random>
 #include <string>
@@ -124,8 +124,7 @@ void observe_and_apply(benchmark::State& bench) {
   for (std::size_t i = 0; i < customers * per_customer; ++i) decider.decide_next();
   for (auto _ : bench) decider.decide_next();
   const DecisionStateMemory memory = decider.memory();
-  bench.counters["bytes/entry"] =
-      static_cast<double>(memory.window_bytes) / static_cast<double>(memory.window_entries);
+  bench.counters["bytes/entry"] = static_cast<double>(memory.window_bytes) / static_cast<double>(memory.window_entries);
   bench.counters["entries"] = static_cast<double>(memory.window_entries);
   bench.counters["entity bytes/customer"] =
       static_cast<double>(memory.entity_bytes) / static_cast<double>(memory.customers);

@@ -86,7 +86,9 @@ std::vector<std::string> prepared(Workload& workload, std::size_t messages) {
 double processor_us() {
   rusage used{};
   ::getrusage(RUSAGE_SELF, &used);
-  const auto us = [](const timeval& time) { return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_usec); };
+  const auto us = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_usec);
+  };
   return us(used.ru_utime) + us(used.ru_stime);
 }
 
@@ -106,7 +108,8 @@ void report_memory(commands::Engine& engine) {
                 static_cast<unsigned long long>(memory.window_entries));
   row("memory per window entry, slack included", text);
   const std::uint64_t entities = memory.customers + memory.merchants + memory.devices;
-  std::snprintf(text, sizeof text, "%.0f bytes besides its window entries (%llu customers, %llu merchants, %llu devices)",
+  std::snprintf(text, sizeof text,
+                "%.0f bytes besides its window entries (%llu customers, %llu merchants, %llu devices)",
                 static_cast<double>(memory.entity_bytes) / static_cast<double>(entities),
                 static_cast<unsigned long long>(memory.customers), static_cast<unsigned long long>(memory.merchants),
                 static_cast<unsigned long long>(memory.devices));
@@ -137,8 +140,8 @@ void measure_in_process(const Settings& settings) {
   eventlog::PosixEnvironment environment;
   auto engine = commands::Engine::open(environment, directory, {});
   if (!engine) give_up(engine.error().text);
-  row("features, rules", std::to_string((*engine)->catalogue().size()) + ", " +
-                             std::to_string((*engine)->rule_set().rules().size()));
+  row("features, rules",
+      std::to_string((*engine)->catalogue().size()) + ", " + std::to_string((*engine)->rule_set().rules().size()));
   auto models = projections::ReadModels::open(directory / "models", (*engine)->log());
   if (!models) give_up(models.error().text);
 

@@ -30,7 +30,8 @@ Latencies synced_appends(const Settings& settings, std::size_t bytes, double sec
   const std::int64_t end = now_us() + static_cast<std::int64_t>(seconds * 1e6);
   for (std::size_t at = 0; now_us() < end; at = (at + bytes) % (kFileBytes - bytes)) {
     const std::int64_t start = now_us();
-    if (::pwrite(file, block.data(), bytes, static_cast<off_t>(at & ~std::size_t{4095})) < 0 || ::fdatasync(file) != 0) {
+    if (::pwrite(file, block.data(), bytes, static_cast<off_t>(at & ~std::size_t{4095})) < 0 ||
+        ::fdatasync(file) != 0) {
       give_up("cannot append to " + path);
     }
     latencies.record(now_us() - start);
@@ -75,11 +76,13 @@ Latencies round_trips(double seconds) {
 Limits measure_limits(const Settings& settings) {
   heading("Limits of this machine, in the same run");
   Latencies small = synced_appends(settings, 4096, 2);
-  row("synced append of 4 KiB to a zero-filled file", rate(static_cast<double>(small.count()), 2) + ", " + small.summary());
+  row("synced append of 4 KiB to a zero-filled file",
+      rate(static_cast<double>(small.count()), 2) + ", " + small.summary());
   Latencies large = synced_appends(settings, 256 << 10, 2);
   row("synced append of 256 KiB", std::to_string(large.count() / 4 / 2) + " MiB/s, " + large.summary());
   Latencies trips = round_trips(2);
-  row("ZeroMQ round trip over TCP loopback, 330 bytes", rate(static_cast<double>(trips.count()), 2) + ", " + trips.summary());
+  row("ZeroMQ round trip over TCP loopback, 330 bytes",
+      rate(static_cast<double>(trips.count()), 2) + ", " + trips.summary());
   return {static_cast<double>(small.percentile(50)), static_cast<double>(trips.percentile(50))};
 }
 

@@ -82,7 +82,8 @@ Run open_loop(api::Client& client, Workload& workload, double messages_per_secon
       run.latencies.record(now_us() - due(id_of(*reply)));
       ++done;
     }
-    if (now_us() - start > static_cast<std::int64_t>(seconds * 4e6)) give_up("the server does not keep up with half load");
+    if (now_us() - start > static_cast<std::int64_t>(seconds * 4e6))
+      give_up("the server does not keep up with half load");
   }
   run.per_second = static_cast<double>(done) * 1e6 / static_cast<double>(now_us() - start);
   return run;
@@ -111,8 +112,9 @@ void measure_over_zeromq(const Settings& settings, const Limits& limits) {
     row("half of that, open loop, single messages", figure(half));
     Run one = closed_loop(**client, workload, 1, 1, 3);
     char text[160];
-    std::snprintf(text, sizeof text, "%s; %.2f × (synced append + round trip)", one.latencies.summary().c_str(),
-                  static_cast<double>(one.latencies.percentile(50)) / (limits.append_p50_us + limits.round_trip_p50_us));
+    std::snprintf(
+        text, sizeof text, "%s; %.2f × (synced append + round trip)", one.latencies.summary().c_str(),
+        static_cast<double>(one.latencies.percentile(50)) / (limits.append_p50_us + limits.round_trip_p50_us));
     row("one in flight", text);
   }
   std::filesystem::remove_all(directory);

@@ -26,12 +26,15 @@ class Payments {
   std::span<const Value> next() { return std::span(slots_).subspan(turn_++ % kPayments * width_, width_); }
 
  private:
-  std::int64_t below(std::int64_t limit) { return static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(limit)); }
+  std::int64_t below(std::int64_t limit) {
+    return static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(limit));
+  }
   bool one_in(std::int64_t count) { return below(count) == 0; }
 
   Value value(const Symbol& symbol) {
     const std::string_view name = symbol.name;
-    if (name == "amount" || name == "amount_base") return Value::of(one_in(20) ? 10'000 + below(90'000) : 300 + below(9'000));
+    if (name == "amount" || name == "amount_base")
+      return Value::of(one_in(20) ? 10'000 + below(90'000) : 300 + below(9'000));
     if (name == "is_night") return Value::boolean(one_in(4));
     if (symbol.type == ValueType::boolean) return Value::boolean(!one_in(20));
     if (symbol.type == ValueType::text) return Value::of(std::string_view(one_in(50) ? "DE" : "FR"));

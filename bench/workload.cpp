@@ -33,17 +33,17 @@ void Workload::append_transaction(std::string& out) {
   if (late) time_us -= below(3'600) * std::int64_t{1'000'000};
   const std::uint32_t amount = below(20) == 0 ? 10'000 + below(90'000) : 300 + below(9'000);
   char text[640];
-  const int size = std::snprintf(
-      text, sizeof text,
-      R"({"transaction_id":"tx-%llx-%010llu","event_time":%lld,"customer_id":"customer-%06u",)"
-      R"("merchant_id":"merchant-%05u","device_id":"device-%06u-%u","amount_minor":%u,"currency":"EUR",)"
-      R"("country":"%s","card_country":"%s","category":"%s","channel":"%s","status":"COMPLETED",)"
-      R"("latitude":%u.%06u,"longitude":%u.%06u})",
-      static_cast<unsigned long long>(shape_.seed), static_cast<unsigned long long>(number_),
-      static_cast<long long>(time_us), customer, merchant, customer, below(20) == 0 ? 1u : 0u, amount,
-      below(50) == 0 ? kCountries[below(kCountries.size())] : kCountries[home], kCountries[home],
-      kCategories[merchant % kCategories.size()], kChannels[below(kChannels.size())], 40 + home, below(1'000'000), 2 + home,
-      below(1'000'000));
+  const int size =
+      std::snprintf(text, sizeof text,
+                    R"({"transaction_id":"tx-%llx-%010llu","event_time":%lld,"customer_id":"customer-%06u",)"
+                    R"("merchant_id":"merchant-%05u","device_id":"device-%06u-%u","amount_minor":%u,"currency":"EUR",)"
+                    R"("country":"%s","card_country":"%s","category":"%s","channel":"%s","status":"COMPLETED",)"
+                    R"("latitude":%u.%06u,"longitude":%u.%06u})",
+                    static_cast<unsigned long long>(shape_.seed), static_cast<unsigned long long>(number_),
+                    static_cast<long long>(time_us), customer, merchant, customer, below(20) == 0 ? 1u : 0u, amount,
+                    below(50) == 0 ? kCountries[below(kCountries.size())] : kCountries[home], kCountries[home],
+                    kCategories[merchant % kCategories.size()], kChannels[below(kChannels.size())], 40 + home,
+                    below(1'000'000), 2 + home, below(1'000'000));
   out.append(text, static_cast<std::size_t>(size));
   ++number_;
 }

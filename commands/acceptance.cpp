@@ -28,8 +28,8 @@ void check_time(const eventlog::Transaction& transaction, const Policy& policy, 
                 std::vector<Reason>& reasons) {
   if (too_old(transaction, policy, moment)) {
     reasons.push_back({"event_time_too_old", "event_time",
-                       "older than the acceptance horizon of " +
-                           std::to_string(policy.horizon_us / 1'000'000) + " s; a repeat would have been found"});
+                       "older than the acceptance horizon of " + std::to_string(policy.horizon_us / 1'000'000) +
+                           " s; a repeat would have been found"});
   }
   if (transaction.event_time.value() > moment.ingest_time.value() + policy.future_skew_us) {
     reasons.push_back({"event_time_in_future", "event_time",
@@ -48,8 +48,8 @@ std::int64_t base_amount(const eventlog::Transaction& transaction, const Policy&
     return 0;
   }
   if (!base || *base > eventlog::kAmountBaseMinorMax) {
-    reasons.push_back({"amount_base_too_large", "amount",
-                       "exceeds " + minor(eventlog::kAmountBaseMinorMax, policy.base_currency)});
+    reasons.push_back(
+        {"amount_base_too_large", "amount", "exceeds " + minor(eventlog::kAmountBaseMinorMax, policy.base_currency)});
     return 0;
   }
   return *base;
@@ -64,8 +64,7 @@ eventlog::EventTime reference_time(const Policy& policy, const Moment& moment) {
 bool too_old(const eventlog::Transaction& transaction, const Policy& policy, const Moment& moment) {
   const std::int64_t reference = reference_time(policy, moment).value();
   // Before the first transaction stream time is the smallest number there is; nothing is older than that.
-  return reference > INT64_MIN + policy.horizon_us &&
-         transaction.event_time.value() < reference - policy.horizon_us;
+  return reference > INT64_MIN + policy.horizon_us && transaction.event_time.value() < reference - policy.horizon_us;
 }
 
 std::int64_t check(const eventlog::Transaction& transaction, const Policy& policy, const Rates& rates,

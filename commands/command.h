@@ -11,10 +11,10 @@
 namespace vigil::commands {
 
 // Limits at the door, each with a reason code of its own.
-inline constexpr std::size_t kMessageBytesMax = 1 << 20;       // one message or one input line
-inline constexpr std::size_t kCommandsPerMessageMax = 4096;    // a larger batch is split by the sender
+inline constexpr std::size_t kMessageBytesMax = 1 << 20;          // one message or one input line
+inline constexpr std::size_t kCommandsPerMessageMax = 4096;       // a larger batch is split by the sender
 inline constexpr std::size_t kQuarantineRawBytesMax = 256 << 10;  // what is kept of an oversized input
-inline constexpr std::size_t kSourceBytesMax = 512;            // a file name with its row, a topic with its offset
+inline constexpr std::size_t kSourceBytesMax = 512;               // a file name with its row, a topic with its offset
 
 // Why something was not accepted. `code` is stable (docs/protocol.md lists all); it and `field` are static
 // or belong to the parsed input, `text` is for people.
@@ -63,8 +63,8 @@ struct Unacceptable {
   std::vector<Reason> reasons;      // at least one
 };
 
-using CommandBody = std::variant<SubmitTransaction, ReportLabel, UpdateCustomer, UpdateMerchant, UpdateList,
-                                 UpdateRate, UpdatePolicy, ActivateFeatures, ActivateRules, Unacceptable>;
+using CommandBody = std::variant<SubmitTransaction, ReportLabel, UpdateCustomer, UpdateMerchant, UpdateList, UpdateRate,
+                                 UpdatePolicy, ActivateFeatures, ActivateRules, Unacceptable>;
 
 // Views live as long as the parser or reader that made the command keeps its batch.
 struct Command {

@@ -9,8 +9,8 @@ class Keeper {
 
   void operator()(SubmitTransaction& command) {
     eventlog::Transaction& transaction = command.transaction;
-    keep(transaction.id, transaction.customer_id, transaction.merchant_id, transaction.device_id,
-         transaction.category, transaction.channel, transaction.extra);
+    keep(transaction.id, transaction.customer_id, transaction.merchant_id, transaction.device_id, transaction.category,
+         transaction.channel, transaction.extra);
   }
   void operator()(ReportLabel& command) { keep(command.transaction_id, command.source); }
   void operator()(UpdateCustomer& command) { keep(command.update.customer_id, command.update.segment); }

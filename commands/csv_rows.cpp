@@ -118,8 +118,7 @@ eventlog::Expected<std::optional<TextRecord>> TextRecords::next() {
       continue;
     }
     if (line_ends) {
-      const bool quotes =
-          newlines_ == Newlines::may_be_quoted && std::memchr(ahead.data(), '"', line_bytes) != nullptr;
+      const bool quotes = newlines_ == Newlines::may_be_quoted && std::memchr(ahead.data(), '"', line_bytes) != nullptr;
       if (!quotes) return take(line_bytes, {});
       const RecordEnd end = quoted_record_end(ahead, input_ended_ && !full);
       if (end.bytes) return take(*end.bytes, {});
@@ -145,12 +144,10 @@ std::string_view split_csv(std::string_view record, std::vector<std::string_view
     } else {
       const char* const begin = record.data() + at;
       const void* comma = std::memchr(begin, ',', record.size() - at);
-      const std::size_t bytes = comma == nullptr
-                                    ? record.size() - at
-                                    : static_cast<std::size_t>(static_cast<const char*>(comma) - begin);
+      const std::size_t bytes =
+          comma == nullptr ? record.size() - at : static_cast<std::size_t>(static_cast<const char*>(comma) - begin);
       cells.emplace_back(begin, bytes);
-      if (std::memchr(begin, '"', bytes) != nullptr)
-        return "a quote inside a cell that does not begin with one";
+      if (std::memchr(begin, '"', bytes) != nullptr) return "a quote inside a cell that does not begin with one";
       at += bytes;
     }
     if (at == record.size()) return {};

@@ -16,8 +16,8 @@ namespace vigil::commands {
 struct Decision {
   eventlog::Outcome outcome = eventlog::Outcome::approve;
   std::int32_t score = 0;
-  std::span<const std::uint16_t> matched;   // ascending indexes into the rule set
-  std::span<const std::byte> features;      // encode_values() of the feature values
+  std::span<const std::uint16_t> matched;  // ascending indexes into the rule set
+  std::span<const std::byte> features;     // encode_values() of the feature values
 };
 
 // Holds the buffers of one deciding thread, so that deciding allocates nothing once warm. Backtests use the
@@ -25,8 +25,8 @@ struct Decision {
 class Decider {
  public:
   // A function of its arguments alone. `state` is only observed (its lazy expiry has no visible effect).
-  Decision decide(const eventlog::Transaction& transaction, std::int64_t amount_base_minor,
-                  std::size_t feature_count, rules::DecisionState& state, const rules::RuleSet& rule_set);
+  Decision decide(const eventlog::Transaction& transaction, std::int64_t amount_base_minor, std::size_t feature_count,
+                  rules::DecisionState& state, const rules::RuleSet& rule_set);
 
  private:
   std::vector<eventlog::Value> slots_;

@@ -14,7 +14,6 @@ constexpr int kExponentMax = 40;
 
 enum class Rounding { none, half_away };
 
-
 Decimal fault(DecimalFault what) { return {0, what}; }
 
 // The digits left and right of the point.
@@ -97,22 +96,16 @@ Decimal parse(std::string_view text, int scale, Rounding rounding) {
 
 std::string_view text(DecimalFault fault) {
   switch (fault) {
-    case DecimalFault::none:
-      return "is a number";
-    case DecimalFault::not_a_number:
-      return "is not a number";
-    case DecimalFault::too_large:
-      return "is too large";
-    case DecimalFault::too_many_decimals:
-      return "has too many decimals";
+    case DecimalFault::none: return "is a number";
+    case DecimalFault::not_a_number: return "is not a number";
+    case DecimalFault::too_large: return "is too large";
+    case DecimalFault::too_many_decimals: return "has too many decimals";
   }
   return "";
 }
 
 Decimal parse_decimal_exact(std::string_view text, int scale) { return parse(text, scale, Rounding::none); }
 
-Decimal parse_decimal_rounded(std::string_view text, int scale) {
-  return parse(text, scale, Rounding::half_away);
-}
+Decimal parse_decimal_rounded(std::string_view text, int scale) { return parse(text, scale, Rounding::half_away); }
 
 }  // namespace vigil::commands

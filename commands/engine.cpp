@@ -95,8 +95,8 @@ Expected<std::unique_ptr<Engine>> Engine::open(eventlog::Environment& environmen
                                                const std::filesystem::path& data_directory,
                                                const EngineOptions& options) {
   if (options.log.segment_bytes < kSegmentBytesMin) {
-    return eventlog::fail(ErrorKind::invalid, "segments must be at least " +
-                                                  std::to_string(kSegmentBytesMin >> 20) + " MiB");
+    return eventlog::fail(ErrorKind::invalid,
+                          "segments must be at least " + std::to_string(kSegmentBytesMin >> 20) + " MiB");
   }
   // What a read model has seen was durable: asked before recovery may cut anything.
   const projections::NewestCheckpoint seen = projections::newest_checkpoint(data_directory / "models");

@@ -43,9 +43,9 @@ struct Reply {
   std::string_view transaction_id;
   eventlog::Outcome outcome = eventlog::Outcome::approve;
   std::int32_t score = 0;
-  std::span<const std::uint16_t> matched;        // indexes into `rule_set`
-  const rules::RuleSet* rule_set = nullptr;      // lives as long as the engine
-  eventlog::Position position;                   // of the event that answers; 0 when there is none
+  std::span<const std::uint16_t> matched;    // indexes into `rule_set`
+  const rules::RuleSet* rule_set = nullptr;  // lives as long as the engine
+  eventlog::Position position;               // of the event that answers; 0 when there is none
   std::span<const Reason> reasons;
 };
 // A reply may leave once the log's durable position has reached `Reply::position`.

@@ -16,8 +16,8 @@ constexpr int kPlaceScale = 7;
 
 constexpr bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
 
-std::optional<std::int32_t> check_degrees(std::string_view value, std::int64_t limit_e7,
-                                          std::string_view field, Objections& objections) {
+std::optional<std::int32_t> check_degrees(std::string_view value, std::int64_t limit_e7, std::string_view field,
+                                          Objections& objections) {
   const Decimal degrees = parse_decimal_rounded(value, kPlaceScale);
   if (degrees.fault != DecimalFault::none) {
     objections.add(reason::kBadPlace, field, in_quotes(value) + " " + std::string(text(degrees.fault)));
@@ -35,11 +35,11 @@ std::optional<std::int32_t> check_degrees(std::string_view value, std::int64_t l
 
 std::string_view reason::known(std::string_view code) {
   static constexpr std::array kAll = {
-      kBrokenJson,   kInvalidUtf8,    kTooDeep,       kMessageTooLarge, kTooManyCommands, kUnknownOperation,
-      kUnknownField, kDuplicateField, kMissingField,  kEmptyField,      kWrongType,       kTooLong,
-      kBadCharacters, kBadVersion,    kBadTime,       kBadAmount,       kBadPlace,        kBadRate,
-      kUnknownCurrency, kUnknownCountry, kUnknownStatus, kUnknownLabel, kExtraTooLarge,   kBadRow,
-      kBadInputs,    kUnknownReason};
+      kBrokenJson,      kInvalidUtf8,    kTooDeep,       kMessageTooLarge, kTooManyCommands, kUnknownOperation,
+      kUnknownField,    kDuplicateField, kMissingField,  kEmptyField,      kWrongType,       kTooLong,
+      kBadCharacters,   kBadVersion,     kBadTime,       kBadAmount,       kBadPlace,        kBadRate,
+      kUnknownCurrency, kUnknownCountry, kUnknownStatus, kUnknownLabel,    kExtraTooLarge,   kBadRow,
+      kBadInputs,       kUnknownReason};
   const auto found = std::ranges::find(kAll, code);
   return found == kAll.end() ? std::string_view{} : *found;
 }
@@ -53,8 +53,7 @@ std::string in_quotes(std::string_view value) {
   return out + (kept < value.size() ? "…'" : "'");
 }
 
-bool check_text(std::string_view value, std::size_t bytes_max, std::string_view field,
-                Objections& objections) {
+bool check_text(std::string_view value, std::size_t bytes_max, std::string_view field, Objections& objections) {
   if (value.empty()) {
     objections.add(reason::kEmptyField, field, "must not be empty");
     return false;
@@ -71,16 +70,14 @@ bool check_text(std::string_view value, std::size_t bytes_max, std::string_view 
   return true;
 }
 
-std::optional<eventlog::Code> check_currency(std::string_view value, std::string_view field,
-                                             Objections& objections) {
+std::optional<eventlog::Code> check_currency(std::string_view value, std::string_view field, Objections& objections) {
   const auto code = eventlog::Code::parse(value);
   if (code && eventlog::currency_exponent(*code)) return code;
   objections.add(reason::kUnknownCurrency, field, in_quotes(value) + " is no ISO 4217 code like 'EUR'");
   return std::nullopt;
 }
 
-std::optional<eventlog::Code> check_country(std::string_view value, std::string_view field,
-                                            Objections& objections) {
+std::optional<eventlog::Code> check_country(std::string_view value, std::string_view field, Objections& objections) {
   const auto code = eventlog::Code::parse(value);
   if (code && eventlog::known_country(*code)) return code;
   objections.add(reason::kUnknownCountry, field, in_quotes(value) + " is no ISO 3166 two-letter code like 'DE'");
@@ -109,8 +106,7 @@ std::optional<eventlog::EventTime> check_time_us(std::string_view integer, std::
 std::optional<eventlog::EventTime> check_time_text(std::string_view rfc3339, std::string_view field,
                                                    Objections& objections) {
   if (const auto time_us = parse_rfc3339_us(rfc3339)) return eventlog::EventTime{*time_us};
-  objections.add(reason::kBadTime, field,
-                 in_quotes(rfc3339) + " is no time with a zone like '2024-05-01T12:34:56Z'");
+  objections.add(reason::kBadTime, field, in_quotes(rfc3339) + " is no time with a zone like '2024-05-01T12:34:56Z'");
   return std::nullopt;
 }
 

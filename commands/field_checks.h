@@ -67,19 +67,15 @@ class Objections {
 // Each returns the value, or adds a reason about `field` and returns nothing. `field` must be static.
 
 // 1 … bytes_max bytes without control characters.
-bool check_text(std::string_view value, std::size_t bytes_max, std::string_view field,
-                Objections& objections);
+bool check_text(std::string_view value, std::size_t bytes_max, std::string_view field, Objections& objections);
 std::optional<eventlog::Code> check_currency(std::string_view value, std::string_view field, Objections&);
 std::optional<eventlog::Code> check_country(std::string_view value, std::string_view field, Objections&);
 std::optional<std::uint16_t> check_version(std::string_view number, Objections&);
 // Microseconds since 1970 as an integer text, or RFC 3339.
-std::optional<eventlog::EventTime> check_time_us(std::string_view integer, std::string_view field,
-                                                 Objections&);
-std::optional<eventlog::EventTime> check_time_text(std::string_view rfc3339, std::string_view field,
-                                                   Objections&);
+std::optional<eventlog::EventTime> check_time_us(std::string_view integer, std::string_view field, Objections&);
+std::optional<eventlog::EventTime> check_time_text(std::string_view rfc3339, std::string_view field, Objections&);
 // Both decimal texts in degrees, or both "" (then nothing, without a reason).
-std::optional<eventlog::Place> check_place(std::string_view latitude, std::string_view longitude,
-                                           Objections&);
+std::optional<eventlog::Place> check_place(std::string_view latitude, std::string_view longitude, Objections&);
 
 // A value cut to what fits into a reason, in quotes.
 std::string in_quotes(std::string_view value);

@@ -25,22 +25,17 @@ constexpr std::array<std::string_view, 7> kMapKeys = {"format",    "kind",  "pol
 // Fields of each kind; the first `required` of them must come from somewhere. A transaction's amount in minor
 // units is `amount` with unit = "minor".
 constexpr std::array<std::string_view, 15> kTransaction = {
-    "transaction_id", "event_time", "customer_id", "merchant_id", "amount",
-    "currency",       "version",    "device_id",   "country",     "card_country",
-    "category",       "channel",    "status",      "latitude",    "longitude"};
-constexpr std::array<std::string_view, 5> kCustomer = {"customer_id", "latitude", "longitude", "country",
-                                                       "segment"};
+    "transaction_id", "event_time",   "customer_id", "merchant_id", "amount", "currency", "version",  "device_id",
+    "country",        "card_country", "category",    "channel",     "status", "latitude", "longitude"};
+constexpr std::array<std::string_view, 5> kCustomer = {"customer_id", "latitude", "longitude", "country", "segment"};
 constexpr std::array<std::string_view, 6> kMerchant = {"merchant_id", "display_name", "category",
                                                        "country",     "latitude",     "longitude"};
 
 std::span<const std::string_view> fields_of(InputKind kind) {
   switch (kind) {
-    case InputKind::transaction:
-      return kTransaction;
-    case InputKind::customer:
-      return kCustomer;
-    case InputKind::merchant:
-      return kMerchant;
+    case InputKind::transaction: return kTransaction;
+    case InputKind::customer: return kCustomer;
+    case InputKind::merchant: return kMerchant;
   }
   return {};
 }
@@ -126,16 +121,14 @@ void read_fields(const TomlTable& root, InputMap& map) {
   if (map.fields.empty() && map.format == InputFormat::jsonl && map.kind == InputKind::transaction) return;
   for (std::string_view name : known.first(required_of(map.kind))) {
     if (std::ranges::find(map.fields, name, &FieldSource::field) != map.fields.end()) continue;
-    root.fail("columns",
-              "neither [columns] nor [constants] says where '" + std::string(name) + "' comes from");
+    root.fail("columns", "neither [columns] nor [constants] says where '" + std::string(name) + "' comes from");
   }
 }
 
 void read_label(const TomlTable& root, InputMap& map) {
   const auto table = root.table("label");
   if (!table) return;
-  table->allow_only(
-      std::array<std::string_view, 6>{"column", "fraud", "genuine", "chargeback", "delay", "source"});
+  table->allow_only(std::array<std::string_view, 6>{"column", "fraud", "genuine", "chargeback", "delay", "source"});
   LabelSource label;
   label.column = table->text("column").value_or("");
   if (label.column.empty()) table->fail("column", "[label] needs column = \"NAME\"");
@@ -151,8 +144,7 @@ void read_label(const TomlTable& root, InputMap& map) {
     table->fail("source", "'source' must have 1 to " + std::to_string(eventlog::kWordBytesMax) + " bytes");
   }
   if (map.kind != InputKind::transaction) root.fail("label", "only transactions have labels");
-  if (map.fields.empty())
-    root.fail("label", "[label] needs [columns]; JSON lines without them carry label messages");
+  if (map.fields.empty()) root.fail("label", "[label] needs [columns]; JSON lines without them carry label messages");
   map.label = std::move(label);
 }
 
@@ -194,8 +186,7 @@ Expected<InputMap> InputMap::load(const std::filesystem::path& path) {
   InputMap map;
   map.path = path;
   root.allow_only(kMapKeys);
-  map.format =
-      static_cast<InputFormat>(read_word(root, "format", std::array<std::string_view, 2>{"csv", "jsonl"}, 0));
+  map.format = static_cast<InputFormat>(read_word(root, "format", std::array<std::string_view, 2>{"csv", "jsonl"}, 0));
   map.kind = static_cast<InputKind>(
       read_word(root, "kind", std::array<std::string_view, 3>{"transaction", "customer", "merchant"}, 0));
   read_fields(root, map);

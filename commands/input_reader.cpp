@@ -51,9 +51,7 @@ void refuse_record(const TextRecord& record, ByteArena& arena, Command& command)
 class MessageLines : public InputReader {
  public:
   MessageLines(const fs::path& input, std::unique_ptr<ZstdInput> bytes, std::optional<Policy> policy)
-      : names_(input),
-        records_(std::move(bytes), TextRecords::Newlines::always_end),
-        policy_(std::move(policy)) {}
+      : names_(input), records_(std::move(bytes), TextRecords::Newlines::always_end), policy_(std::move(policy)) {}
 
   const std::optional<Policy>& policy() const override { return policy_; }
   std::uint64_t bytes_done() const override { return records_.input().bytes_done(); }
@@ -185,11 +183,9 @@ Expected<void> MappedRows::bind() {
   } else {
     const auto header = records_.next();
     if (!header) return std::unexpected(header.error());
-    if (!*header)
-      return eventlog::fail(ErrorKind::invalid, file + ": is empty; a CSV file begins with a header");
+    if (!*header) return eventlog::fail(ErrorKind::invalid, file + ": is empty; a CSV file begins with a header");
     const std::string_view wrong = split_csv((*header)->raw, cells_, arena_);
-    if (!wrong.empty())
-      return eventlog::fail(ErrorKind::invalid, file + ":1: the header has " + std::string(wrong));
+    if (!wrong.empty()) return eventlog::fail(ErrorKind::invalid, file + ":1: the header has " + std::string(wrong));
     columns_.assign(cells_.begin(), cells_.end());
   }
   auto mapping = RowMapping::bind(map_, columns_, file);
@@ -211,9 +207,9 @@ void MappedRows::make_command(const TextRecord& record, Command& command) {
   } else if (const std::string_view wrong = split_csv(raw, cells_, arena_); !wrong.empty()) {
     objections_.add(reason::kBadRow, "", "the row has " + std::string(wrong));
   } else if (cells_.size() != columns_.size()) {
-    objections_.add(reason::kBadRow, "",
-                    "the row has " + std::to_string(cells_.size()) + " cells; the header has " +
-                        std::to_string(columns_.size()));
+    objections_.add(
+        reason::kBadRow, "",
+        "the row has " + std::to_string(cells_.size()) + " cells; the header has " + std::to_string(columns_.size()));
   }
   if (objections_.none()) {
     mapping_->read(cells_, arena_, command.body);
@@ -281,8 +277,7 @@ Expected<std::span<const Command>> MappedRows::read(std::size_t count) {
 }
 
 // The first of the files that exists, beside the input, then in the map's folder, then where it says.
-Expected<fs::path> find_reference(const ReferenceSource& reference, const InputMap& map,
-                                  const fs::path& input) {
+Expected<fs::path> find_reference(const ReferenceSource& reference, const InputMap& map, const fs::path& input) {
   std::vector<fs::path> folders;
   if (input != "-") folders.push_back(input.parent_path());
   folders.push_back(map.path.parent_path());
@@ -296,9 +291,8 @@ Expected<fs::path> find_reference(const ReferenceSource& reference, const InputM
       places += (places.empty() ? "" : ", ") + path.string();
     }
   }
-  return eventlog::fail(ErrorKind::not_found, map.path.string() +
-                                                  ": the reference file is nowhere; looked for " + places +
-                                                  "; put it there or name its folder in 'search'");
+  return eventlog::fail(ErrorKind::not_found, map.path.string() + ": the reference file is nowhere; looked for " +
+                                                  places + "; put it there or name its folder in 'search'");
 }
 
 Expected<std::unique_ptr<MappedRows>> open_mapped(const fs::path& input, InputMap map,
@@ -313,11 +307,10 @@ Expected<std::unique_ptr<InputReader>> open_reference(const ReferenceSource& ref
   auto map = InputMap::load(reference.map);
   if (!map) return std::unexpected(map.error());
   if (map->kind == InputKind::transaction || !map->references.empty() || map->policy) {
-    return eventlog::fail(
-        ErrorKind::invalid,
-        reference.map.string() +
-            ": as a reference it must have kind \"customer\" or \"merchant\", and neither policy "
-            "nor references of its own");
+    return eventlog::fail(ErrorKind::invalid,
+                          reference.map.string() +
+                              ": as a reference it must have kind \"customer\" or \"merchant\", and neither policy "
+                              "nor references of its own");
   }
   const auto path = find_reference(reference, owner, input);
   if (!path) return std::unexpected(path.error());
@@ -333,8 +326,7 @@ bool is_named_csv(fs::path path) {
 
 }  // namespace
 
-Expected<std::unique_ptr<InputReader>> InputReader::open(const fs::path& input,
-                                                         const std::optional<fs::path>& map) {
+Expected<std::unique_ptr<InputReader>> InputReader::open(const fs::path& input, const std::optional<fs::path>& map) {
   InputMap declared;
   declared.format = InputFormat::jsonl;
   if (map) {

@@ -3,17 +3,16 @@
 // Vigil stores what it skips.
 #include "commands/json_cursor.h"
 
+#include <simdjson.h>
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <simdjson.h>
 
 #include "commands/decimal.h"
 #include "eventlog/storage/invariant.h"
 
 namespace vigil::commands {
 namespace {
-
 
 // -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?
 bool is_json_number(std::string_view token) {
@@ -98,8 +97,8 @@ std::size_t append_escape(std::string& out, std::string_view rest) {
   if (rest.size() < 12 || rest[6] != '\\' || rest[7] != 'u') return 0;
   const int low = hex4(rest.substr(8));
   if (low < 0xDC00 || low > 0xDFFF) return 0;
-  append_utf8(out, 0x10000u + ((static_cast<std::uint32_t>(high) - 0xD800) << 10) +
-                       (static_cast<std::uint32_t>(low) - 0xDC00));
+  append_utf8(
+      out, 0x10000u + ((static_cast<std::uint32_t>(high) - 0xD800) << 10) + (static_cast<std::uint32_t>(low) - 0xDC00));
   return 12;
 }
 
@@ -317,26 +316,19 @@ bool JsonText::load(std::string_view bytes) {
         wanted, static_cast<std::size_t>(kJsonDepthMax), impl.indexer);
     eventlog::invariant(error == simdjson::SUCCESS, "memory for the JSON index");
   }
-  const auto error = impl.indexer->stage1(reinterpret_cast<const std::uint8_t*>(impl.text.data()),
-                                          bytes.size(), simdjson::stage1_mode::regular);
+  const auto error = impl.indexer->stage1(reinterpret_cast<const std::uint8_t*>(impl.text.data()), bytes.size(),
+                                          simdjson::stage1_mode::regular);
   switch (error) {
-    case simdjson::SUCCESS:
-      return true;
-    case simdjson::EMPTY:
-      *fault_ = {"broken_json", "there is nothing in it", 0};
-      break;
-    case simdjson::UTF8_ERROR:
-      *fault_ = {"invalid_utf8", "not UTF-8", invalid_utf8_at(bytes)};
-      break;
+    case simdjson::SUCCESS: return true;
+    case simdjson::EMPTY: *fault_ = {"broken_json", "there is nothing in it", 0}; break;
+    case simdjson::UTF8_ERROR: *fault_ = {"invalid_utf8", "not UTF-8", invalid_utf8_at(bytes)}; break;
     case simdjson::UNESCAPED_CHARS:
       *fault_ = {"broken_json", "a control character in a string", broken_string_at(bytes, true)};
       break;
     case simdjson::UNCLOSED_STRING:
       *fault_ = {"broken_json", "a string that is not closed", broken_string_at(bytes, false)};
       break;
-    default:
-      *fault_ = {"broken_json", "cannot be indexed", 0};
-      break;
+    default: *fault_ = {"broken_json", "cannot be indexed", 0}; break;
   }
   return false;
 }

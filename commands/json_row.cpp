@@ -2,8 +2,7 @@
 
 namespace vigil::commands {
 
-JsonRow::JsonRow(std::span<const std::string> columns)
-    : columns_(columns.begin(), columns.end()), names_(columns_) {}
+JsonRow::JsonRow(std::span<const std::string> columns) : columns_(columns.begin(), columns.end()), names_(columns_) {}
 
 void JsonRow::read(std::string_view line, ByteArena& arena, std::vector<std::string_view>& cells,
                    Objections& objections) {

@@ -19,8 +19,7 @@ class JsonRow {
   // The cells of `line`, one per column, in `arena`: texts unescaped, other scalars as written, "" for what
   // is absent or null. Fields that are no column are skipped. Objects when it is no object, is broken, or a
   // column holds an array or object.
-  void read(std::string_view line, ByteArena& arena, std::vector<std::string_view>& cells,
-            Objections& objections);
+  void read(std::string_view line, ByteArena& arena, std::vector<std::string_view>& cells, Objections& objections);
 
  private:
   std::vector<std::string_view> columns_;

@@ -44,8 +44,7 @@ constexpr bool takes_inputs(Kind kind) { return kind == Kind::submit || kind == 
 std::string unknown_operation(std::string_view operation) {
   std::array<std::string_view, kOperations.size()> names;
   std::ranges::transform(kOperations, names.begin(), &Operation::name);
-  std::string why =
-      in_quotes(operation) + " is not known" + rules::did_you_mean(operation, names) + "; there are";
+  std::string why = in_quotes(operation) + " is not known" + rules::did_you_mean(operation, names) + "; there are";
   for (std::string_view name : names) why.append(name == names.front() ? " " : ", ").append(name);
   return why;
 }
@@ -81,8 +80,8 @@ struct MessageParser::Impl {
   std::vector<Command> commands;
   std::vector<Deferred> deferred;
   std::optional<JsonCursor> inputs;  // read when the elements are known
-  Objections objections;  // against the message as a whole
-  std::string oversized;  // the beginning of a message that was too large
+  Objections objections;             // against the message as a whole
+  std::string oversized;             // the beginning of a message that was too large
   std::string_view source;
   const Operation* operation = nullptr;
   bool operation_seen = false, id_seen = false, payload_seen = false, in_order_seen = false;
@@ -249,9 +248,9 @@ void MessageParser::Impl::read_payload(std::string_view key, JsonCursor& cursor)
     cursor.skip_value();
   } else if (!many && key != operation->one) {
     const std::array<std::string_view, 5> known = {operation->one, operation->many, "op", "id", "in_order"};
-    objections.add(reason::kUnknownField, "",
-                   "'" + std::string(operation->name) + "' has no field " + in_quotes(key) +
-                       rules::did_you_mean(key, known));
+    objections.add(
+        reason::kUnknownField, "",
+        "'" + std::string(operation->name) + "' has no field " + in_quotes(key) + rules::did_you_mean(key, known));
     cursor.skip_value();
   } else if (std::exchange(payload_seen, true)) {
     objections.add(reason::kDuplicateField, operation->one, "is given twice");
@@ -310,38 +309,17 @@ void MessageParser::Impl::read_element(JsonCursor& cursor) {
   Command& command = commands.emplace_back();
   command.source = source;
   switch (operation->kind) {
-    case Kind::submit:
-      transaction.read(cursor, command.body);
-      break;
-    case Kind::label:
-      reference.read_label(cursor, command.body);
-      break;
-    case Kind::customer:
-      reference.read_customer(cursor, command.body);
-      break;
-    case Kind::merchant:
-      reference.read_merchant(cursor, command.body);
-      break;
-    case Kind::list:
-      reference.read_list(cursor, command.body);
-      break;
-    case Kind::rate:
-      reference.read_rate(cursor, command.body);
-      break;
-    case Kind::policy:
-      reference.read_policy(cursor, command.body);
-      break;
-    case Kind::features:
-      reference.read_features(cursor, command.body);
-      break;
-    case Kind::rules:
-      reference.read_rules(cursor, command.body);
-      break;
-    case Kind::quarantine:
-      quarantine.read_item(cursor, command);
-      break;
-    case Kind::query:
-      break;
+    case Kind::submit: transaction.read(cursor, command.body); break;
+    case Kind::label: reference.read_label(cursor, command.body); break;
+    case Kind::customer: reference.read_customer(cursor, command.body); break;
+    case Kind::merchant: reference.read_merchant(cursor, command.body); break;
+    case Kind::list: reference.read_list(cursor, command.body); break;
+    case Kind::rate: reference.read_rate(cursor, command.body); break;
+    case Kind::policy: reference.read_policy(cursor, command.body); break;
+    case Kind::features: reference.read_features(cursor, command.body); break;
+    case Kind::rules: reference.read_rules(cursor, command.body); break;
+    case Kind::quarantine: quarantine.read_item(cursor, command); break;
+    case Kind::query: break;
   }
   if (cursor.failed() || !command.raw.empty()) return;
   command.raw = cursor.since(from).substr(0, kQuarantineRawBytesMax);

@@ -12,12 +12,12 @@ namespace vigil::commands {
 
 // What a message asks for. `commands` for the write side, `query` for the read side, never both.
 struct Message {
-  std::string_view operation;          // "submit", "label", "customer", "query" …
-  std::string_view request_id;         // echoed in the reply; the JSON token as sent (quotes included), or ""
-  std::span<const Command> commands;   // one per element, in order; Unacceptable ones included
-  bool many = false;                   // sent as an array: answered as an array
-  bool in_order = false;               // to be refused while an earlier message of the same sender is
-  std::string_view query;              // the whole message, when operation is "query"
+  std::string_view operation;         // "submit", "label", "customer", "query" …
+  std::string_view request_id;        // echoed in the reply; the JSON token as sent (quotes included), or ""
+  std::span<const Command> commands;  // one per element, in order; Unacceptable ones included
+  bool many = false;                  // sent as an array: answered as an array
+  bool in_order = false;              // to be refused while an earlier message of the same sender is
+  std::string_view query;             // the whole message, when operation is "query"
 };
 
 // Not thread-safe; one per thread. A Message and its views live until the next parse of the same parser.

@@ -13,12 +13,8 @@ constexpr std::array<std::string_view, 6> kKeys = {"base_currency", "amount_mino
 
 // The largest unit that writes the duration as a whole number.
 std::string duration_text(std::int64_t duration_us) {
-  constexpr std::array<std::pair<std::int64_t, const char*>, 6> kUnits = {{{86'400'000'000, "d"},
-                                                                           {3'600'000'000, "h"},
-                                                                           {60'000'000, "m"},
-                                                                           {1'000'000, "s"},
-                                                                           {1'000, "ms"},
-                                                                           {1, "us"}}};
+  constexpr std::array<std::pair<std::int64_t, const char*>, 6> kUnits = {
+      {{86'400'000'000, "d"}, {3'600'000'000, "h"}, {60'000'000, "m"}, {1'000'000, "s"}, {1'000, "ms"}, {1, "us"}}};
   for (const auto& [unit_us, name] : kUnits) {
     if (duration_us != 0 && duration_us % unit_us == 0) return std::to_string(duration_us / unit_us) + name;
   }

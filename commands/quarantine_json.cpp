@@ -38,7 +38,8 @@ std::optional<std::string_view> QuarantineJson::read_raw(JsonFields& fields, boo
 
 std::optional<std::string_view> QuarantineJson::read_source(JsonFields& fields, Objections& objections) {
   const auto value = fields.text();
-  if (!value || value->empty() || !check_text(*value, kSourceBytesMax, kItemFields[kItemSource], objections)) return std::nullopt;
+  if (!value || value->empty() || !check_text(*value, kSourceBytesMax, kItemFields[kItemSource], objections))
+    return std::nullopt;
   return value;
 }
 
@@ -54,8 +55,9 @@ void QuarantineJson::read_item(JsonCursor& cursor, Command& out) {
       case kItemRawBase64: raw = read_raw(fields, *field == kItemRawBase64, objections_); break;
       case kItemSource: source = read_source(fields, objections_).value_or(source); break;
       case kItemTransactionId:
-        if (const auto id = fields.text(); id && !id->empty() &&
-                                           check_text(*id, eventlog::kIdBytesMax, kItemFields[kItemTransactionId], objections_)) {
+        if (const auto id = fields.text();
+            id && !id->empty() &&
+            check_text(*id, eventlog::kIdBytesMax, kItemFields[kItemTransactionId], objections_)) {
           found.transaction_id = *id;
         }
         break;
@@ -116,11 +118,13 @@ void QuarantineJson::read_reason(JsonCursor& cursor, std::vector<Reason>& reason
     if (*field == kReasonCode) {
       out.code = reason::known(*value);
       if (out.code.empty()) {
-        objections_.add(reason::kUnknownReason, kReasonFields[kReasonCode], in_quotes(*value) + " is no reason code for an input");
+        objections_.add(reason::kUnknownReason, kReasonFields[kReasonCode],
+                        in_quotes(*value) + " is no reason code for an input");
       }
     } else if (*field == kReasonText) {
       if (check_text(*value, kReasonTextBytesMax, kReasonFields[kReasonText], objections_)) out.text = *value;
-    } else if (!value->empty() && check_text(*value, eventlog::kWordBytesMax, kReasonFields[kReasonField], objections_)) {
+    } else if (!value->empty() &&
+               check_text(*value, eventlog::kWordBytesMax, kReasonFields[kReasonField], objections_)) {
       out.field = *value;
     }
   }
@@ -133,7 +137,8 @@ void QuarantineJson::read_reason(JsonCursor& cursor, std::vector<Reason>& reason
 
 void QuarantineJson::check_room(const std::vector<Reason>& reasons, std::size_t raw_bytes) {
   std::size_t bytes = 0;
-  for (const Reason& one : reasons) bytes += kReasonOverheadBytes + one.code.size() + one.field.size() + one.text.size();
+  for (const Reason& one : reasons)
+    bytes += kReasonOverheadBytes + one.code.size() + one.field.size() + one.text.size();
   const std::size_t most = kReasonsBytesMax + kReasonBytesPerRawByte * raw_bytes;
   if (bytes <= most) return;
   objections_.add(reason::kTooLong, kItemFields[kItemReasons],

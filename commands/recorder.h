@@ -40,8 +40,7 @@ class Recorder {
 
   Result dispatch(const Command& command, ReplyTexts& texts);
   Result submit(const SubmitTransaction& command, const Command& whole, ReplyTexts& texts);
-  Result decide_and_record(const eventlog::Transaction& transaction, std::int64_t amount_base_minor,
-                           ReplyTexts& texts);
+  Result decide_and_record(const eventlog::Transaction& transaction, std::int64_t amount_base_minor, ReplyTexts& texts);
   void raise_alerts(const eventlog::TransactionDecided& event, eventlog::Position decided_at);
   Result report(const ReportLabel& command, const Command& whole, ReplyTexts& texts);
   Result update(const eventlog::CustomerUpdated& event);
@@ -53,8 +52,8 @@ class Recorder {
   Result activate(const ActivateRules& command, ReplyTexts& texts);
   Result quarantine(const Command& whole, std::string_view transaction_id, std::vector<Reason> reasons,
                     ReplyTexts& texts);
-  Result answer_recorded(const eventlog::Record& record, const eventlog::TransactionDecided& event,
-                         ReplyStatus status, ReplyTexts& texts);
+  Result answer_recorded(const eventlog::Record& record, const eventlog::TransactionDecided& event, ReplyStatus status,
+                         ReplyTexts& texts);
   Result refuse(std::string_view code, std::string_view field, std::string text, ReplyTexts& texts);
 
   // The decided event of a transaction id: within the horizon from memory, and on request from the whole log.

@@ -47,8 +47,7 @@ Reply replied(ReplyStatus status, eventlog::Position position) {
 
 }  // namespace
 
-Expected<Reply> Recorder::refuse(std::string_view code, std::string_view field, std::string text,
-                                 ReplyTexts& texts) {
+Expected<Reply> Recorder::refuse(std::string_view code, std::string_view field, std::string text, ReplyTexts& texts) {
   Reply reply;
   reply.status = ReplyStatus::refused;
   reply.reasons = texts.keep({{code, field, std::move(text)}});

@@ -8,11 +8,10 @@ namespace vigil::commands {
 namespace {
 
 // Required fields come first in each list of names.
-constexpr std::array<std::string_view, 5> kLabel = {"transaction_id", "kind", "reported_at", "version",
-                                                    "source"};
+constexpr std::array<std::string_view, 5> kLabel = {"transaction_id", "kind", "reported_at", "version", "source"};
 constexpr std::array<std::string_view, 4> kCustomerFields = {"customer_id", "home", "country", "segment"};
 constexpr std::array<std::string_view, 5> kMerchantFields = {"merchant_id", "display_name", "category", "country",
-                                                       "place"};
+                                                             "place"};
 constexpr std::array<std::string_view, 3> kList = {"list", "add", "remove"};
 constexpr std::array<std::string_view, 3> kRate = {"currency", "base", "rate"};
 constexpr std::array<std::string_view, 2> kText = {"text", "file"};
@@ -66,11 +65,9 @@ void ReferenceJson::read_label(JsonCursor& cursor, CommandBody& out) {
         label.transaction_id = transaction_id_ = *value;
       } else if (*field == 1) {
         const auto kind = eventlog::parse_label_kind(*value);
-        if (kind)
-          label.kind = *kind;
+        if (kind) label.kind = *kind;
         else
-          objections_.add(reason::kUnknownLabel, kLabel[1],
-                          in_quotes(*value) + " is not fraud, genuine or chargeback");
+          objections_.add(reason::kUnknownLabel, kLabel[1], in_quotes(*value) + " is not fraud, genuine or chargeback");
       } else if (*field == 4 && !value->empty() &&
                  check_text(*value, eventlog::kWordBytesMax, kLabel[4], objections_)) {
         label.source = *value;
@@ -139,8 +136,7 @@ void ReferenceJson::read_merchant(JsonCursor& cursor, CommandBody& out) {
       } else if (value->empty()) {
         continue;
       } else if (*field == 1) {
-        if (check_text(*value, eventlog::kNameBytesMax, kMerchantFields[1], objections_))
-          update.display_name = *value;
+        if (check_text(*value, eventlog::kNameBytesMax, kMerchantFields[1], objections_)) update.display_name = *value;
       } else if (*field == 2) {
         if (check_text(*value, eventlog::kWordBytesMax, kMerchantFields[2], objections_)) update.category = *value;
       } else if (const auto code = check_country(*value, kMerchantFields[3], objections_)) {
@@ -152,8 +148,7 @@ void ReferenceJson::read_merchant(JsonCursor& cursor, CommandBody& out) {
   conclude(fields, UpdateMerchant{update}, out);
 }
 
-void ReferenceJson::read_strings(JsonCursor& cursor, std::string_view field,
-                                 std::vector<std::string_view>& out) {
+void ReferenceJson::read_strings(JsonCursor& cursor, std::string_view field, std::vector<std::string_view>& out) {
   if (cursor.peek() != '[') {
     cursor.skip_value();
     objections_.add(reason::kWrongType, field, "must be an array of texts");
@@ -202,8 +197,7 @@ void ReferenceJson::read_rate(JsonCursor& cursor, CommandBody& out) {
       const Decimal rate = parse_decimal_exact(*value, kRateScale);
       update.rate_e9 = rate.value;
       if (rate.fault != DecimalFault::none) {
-        objections_.add(reason::kBadRate, kRate[2],
-                        in_quotes(*value) + " " + std::string(commands::text(rate.fault)));
+        objections_.add(reason::kBadRate, kRate[2], in_quotes(*value) + " " + std::string(commands::text(rate.fault)));
       } else if (rate.value <= 0) {
         objections_.add(reason::kBadRate, kRate[2], in_quotes(*value) + " is not above zero");
       }
@@ -237,14 +231,8 @@ void ReferenceJson::read_text(JsonCursor& cursor, CommandBody& out) {
   conclude(fields, activation, out);
 }
 
-void ReferenceJson::read_policy(JsonCursor& cursor, CommandBody& out) {
-  read_text<UpdatePolicy>(cursor, out);
-}
-void ReferenceJson::read_features(JsonCursor& cursor, CommandBody& out) {
-  read_text<ActivateFeatures>(cursor, out);
-}
-void ReferenceJson::read_rules(JsonCursor& cursor, CommandBody& out) {
-  read_text<ActivateRules>(cursor, out);
-}
+void ReferenceJson::read_policy(JsonCursor& cursor, CommandBody& out) { read_text<UpdatePolicy>(cursor, out); }
+void ReferenceJson::read_features(JsonCursor& cursor, CommandBody& out) { read_text<ActivateFeatures>(cursor, out); }
+void ReferenceJson::read_rules(JsonCursor& cursor, CommandBody& out) { read_text<ActivateRules>(cursor, out); }
 
 }  // namespace vigil::commands

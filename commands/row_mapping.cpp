@@ -20,10 +20,8 @@ eventlog::Expected<std::size_t> find_column(std::span<const std::string> columns
 }
 
 std::size_t transaction_field(const FieldSource& source) {
-  if (source.field == "amount" && source.minor_units)
-    return static_cast<std::size_t>(TransactionField::amount_minor);
-  return static_cast<std::size_t>(std::ranges::find(kTransactionFields, source.field) -
-                                  kTransactionFields.begin());
+  if (source.field == "amount" && source.minor_units) return static_cast<std::size_t>(TransactionField::amount_minor);
+  return static_cast<std::size_t>(std::ranges::find(kTransactionFields, source.field) - kTransactionFields.begin());
 }
 
 bool has(const std::vector<std::string>& values, std::string_view value) {
@@ -70,12 +68,9 @@ std::string_view RowMapping::named(std::string_view field, std::span<const std::
 
 void RowMapping::read(std::span<const std::string_view> cells, ByteArena& arena, CommandBody& out) {
   switch (map_->kind) {
-    case InputKind::transaction:
-      return read_transaction(cells, arena, out);
-    case InputKind::customer:
-      return read_customer(cells, arena, out);
-    case InputKind::merchant:
-      return read_merchant(cells, arena, out);
+    case InputKind::transaction: return read_transaction(cells, arena, out);
+    case InputKind::customer: return read_customer(cells, arena, out);
+    case InputKind::merchant: return read_merchant(cells, arena, out);
   }
 }
 
@@ -94,12 +89,10 @@ void RowMapping::set_time(const FieldSource& source, std::string_view value) {
     return;
   }
   form_.spoil(kField);
-  form_.objections().add(reason::kBadTime, name(kField),
-                         in_quotes(value) + " is no time in the unit the map gives");
+  form_.objections().add(reason::kBadTime, name(kField), in_quotes(value) + " is no time in the unit the map gives");
 }
 
-void RowMapping::read_transaction(std::span<const std::string_view> cells, ByteArena& arena,
-                                  CommandBody& out) {
+void RowMapping::read_transaction(std::span<const std::string_view> cells, ByteArena& arena, CommandBody& out) {
   form_.clear();
   for (const Bound& bound : bound_) {
     const auto field = static_cast<TransactionField>(bound.field);

@@ -41,8 +41,7 @@ class RowMapping {
   void read_transaction(std::span<const std::string_view> cells, ByteArena& arena, CommandBody& out);
   void read_customer(std::span<const std::string_view> cells, ByteArena& arena, CommandBody& out);
   void read_merchant(std::span<const std::string_view> cells, ByteArena& arena, CommandBody& out);
-  std::string_view named(std::string_view field, std::span<const std::string_view> cells,
-                         ByteArena& arena) const;
+  std::string_view named(std::string_view field, std::span<const std::string_view> cells, ByteArena& arena) const;
 
   const InputMap* map_;
   std::vector<Bound> bound_;

@@ -94,8 +94,7 @@ std::optional<std::int64_t> parse_rfc3339_us(std::string_view text) {
   const std::int64_t fraction = fraction_us(in);
   const std::int64_t zone = zone_us(in);
   if (!in.whole()) return std::nullopt;
-  const std::int64_t seconds =
-      days_from_civil(year, month, day) * 86'400 + hour * 3'600 + minute * 60 + second;
+  const std::int64_t seconds = days_from_civil(year, month, day) * 86'400 + hour * 3'600 + minute * 60 + second;
   const std::int64_t time_us = seconds * kSecondUs + fraction - zone;
   if (!is_event_time(time_us)) return std::nullopt;
   return time_us;

@@ -1,7 +1,7 @@
 #include "commands/toml_table.h"
 
-#include <algorithm>
 #include <toml++/toml.h>
+#include <algorithm>
 
 #include "rules/expression/duration.h"
 #include "rules/expression/suggestion.h"
@@ -25,8 +25,7 @@ struct TomlText::Impl {
 TomlText::TomlText() : impl_(std::make_unique<Impl>()) {}
 TomlText::~TomlText() = default;
 
-eventlog::Expected<std::unique_ptr<TomlText>> TomlText::parse(std::string_view text,
-                                                              const std::string& file) {
+eventlog::Expected<std::unique_ptr<TomlText>> TomlText::parse(std::string_view text, const std::string& file) {
   std::unique_ptr<TomlText> out(new TomlText);
   out->file_ = file;
   try {

@@ -26,40 +26,24 @@ void TransactionForm::set_country(Field field, std::string_view value, eventlog:
 }
 
 void TransactionForm::set(Field field, std::string_view value) {
-  constexpr std::uint32_t kRequired = bit(Field::transaction_id) | bit(Field::event_time) |
-                                      bit(Field::customer_id) | bit(Field::merchant_id) | bit(Field::amount) |
-                                      bit(Field::amount_minor) | bit(Field::currency);
+  constexpr std::uint32_t kRequired = bit(Field::transaction_id) | bit(Field::event_time) | bit(Field::customer_id) |
+                                      bit(Field::merchant_id) | bit(Field::amount) | bit(Field::amount_minor) |
+                                      bit(Field::currency);
   if (value.empty() && (bit(field) & kRequired) == 0) return;
   seen_ |= bit(field);
   switch (field) {
-    case Field::transaction_id:
-      return set_id(field, value, transaction_.id);
-    case Field::customer_id:
-      return set_id(field, value, transaction_.customer_id);
-    case Field::merchant_id:
-      return set_id(field, value, transaction_.merchant_id);
-    case Field::device_id:
-      return set_id(field, value, transaction_.device_id);
-    case Field::category:
-      return set_word(field, value, transaction_.category);
-    case Field::channel:
-      return set_word(field, value, transaction_.channel);
-    case Field::country:
-      return set_country(field, value, transaction_.country);
-    case Field::card_country:
-      return set_country(field, value, transaction_.card_country);
-    case Field::amount:
-      amount_ = value;
-      return;
-    case Field::amount_minor:
-      amount_minor_ = value;
-      return;
-    case Field::latitude:
-      latitude_ = value;
-      return;
-    case Field::longitude:
-      longitude_ = value;
-      return;
+    case Field::transaction_id: return set_id(field, value, transaction_.id);
+    case Field::customer_id: return set_id(field, value, transaction_.customer_id);
+    case Field::merchant_id: return set_id(field, value, transaction_.merchant_id);
+    case Field::device_id: return set_id(field, value, transaction_.device_id);
+    case Field::category: return set_word(field, value, transaction_.category);
+    case Field::channel: return set_word(field, value, transaction_.channel);
+    case Field::country: return set_country(field, value, transaction_.country);
+    case Field::card_country: return set_country(field, value, transaction_.card_country);
+    case Field::amount: amount_ = value; return;
+    case Field::amount_minor: amount_minor_ = value; return;
+    case Field::latitude: latitude_ = value; return;
+    case Field::longitude: longitude_ = value; return;
     case Field::version:
       if (const auto version = check_version(value, objections_)) transaction_.version = *version;
       return;
@@ -67,8 +51,7 @@ void TransactionForm::set(Field field, std::string_view value) {
       if (const auto time = check_time_text(value, name(field), objections_)) transaction_.event_time = *time;
       return;
     case Field::currency:
-      if (const auto code = check_currency(value, name(field), objections_))
-        transaction_.amount.currency = *code;
+      if (const auto code = check_currency(value, name(field), objections_)) transaction_.amount.currency = *code;
       return;
     case Field::status:
       if (const auto status = eventlog::parse_status(value)) {
@@ -110,8 +93,7 @@ void TransactionForm::set_amount() {
   // Without a known currency the decimals cannot be judged, but the form of the number can.
   const auto exponent = eventlog::currency_exponent(transaction_.amount.currency);
   const int scale = minor ? 0 : exponent.value_or(0);
-  const Decimal amount =
-      exponent || minor ? parse_decimal_exact(value, scale) : parse_decimal_rounded(value, scale);
+  const Decimal amount = exponent || minor ? parse_decimal_exact(value, scale) : parse_decimal_rounded(value, scale);
   if (amount.fault == DecimalFault::none) {
     transaction_.amount.minor = amount.value;
     return;
@@ -125,11 +107,11 @@ void TransactionForm::set_amount() {
 }
 
 const eventlog::Transaction* TransactionForm::finish() {
-  constexpr std::uint32_t kAlways = bit(Field::transaction_id) | bit(Field::event_time) |
-                                    bit(Field::customer_id) | bit(Field::merchant_id) | bit(Field::currency);
+  constexpr std::uint32_t kAlways = bit(Field::transaction_id) | bit(Field::event_time) | bit(Field::customer_id) |
+                                    bit(Field::merchant_id) | bit(Field::currency);
   if ((seen_ & kAlways) != kAlways) {
-    for (Field field : {Field::transaction_id, Field::event_time, Field::customer_id, Field::merchant_id,
-                        Field::currency}) {
+    for (Field field :
+         {Field::transaction_id, Field::event_time, Field::customer_id, Field::merchant_id, Field::currency}) {
       require(field);
     }
   }

@@ -30,12 +30,9 @@ enum class TransactionField : std::uint8_t {
   longitude,
 };
 inline constexpr std::array<std::string_view, 16> kTransactionFields = {
-    "transaction_id", "version",      "event_time", "customer_id", "merchant_id",  "device_id",
-    "amount",         "amount_minor", "currency",   "country",     "card_country", "category",
-    "channel",        "status",       "latitude",   "longitude"};
-constexpr std::string_view name(TransactionField field) {
-  return kTransactionFields[static_cast<std::size_t>(field)];
-}
+    "transaction_id", "version", "event_time",   "customer_id", "merchant_id", "device_id", "amount",   "amount_minor",
+    "currency",       "country", "card_country", "category",    "channel",     "status",    "latitude", "longitude"};
+constexpr std::string_view name(TransactionField field) { return kTransactionFields[static_cast<std::size_t>(field)]; }
 
 // Not thread-safe. Views given to it must outlive the transaction it makes. Allocates only when something is
 // wrong.

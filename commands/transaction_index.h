@@ -35,7 +35,7 @@ class TransactionIndex {
     eventlog::Address address;
   };
   AddressIndex index_;
-  using Hour = std::deque<Entry>;  // grows without moving what it holds
+  using Hour = std::deque<Entry>;       // grows without moving what it holds
   std::map<std::int64_t, Hour> hours_;  // by event time in whole hours
   // Where the last id went, and most likely the next; null when that hour is forgotten.
   Hour* newest_ = nullptr;

@@ -47,17 +47,11 @@ void TransactionJson::take(TransactionField field, JsonFields& fields) {
       return time ? form_.set_time(*time) : form_.spoil(field);
     }
     case TransactionField::version:
-    case TransactionField::amount_minor:
-      value = fields.number();
-      break;
+    case TransactionField::amount_minor: value = fields.number(); break;
     case TransactionField::amount:
     case TransactionField::latitude:
-    case TransactionField::longitude:
-      value = fields.number_or_text();
-      break;
-    default:
-      value = fields.text();
-      break;
+    case TransactionField::longitude: value = fields.number_or_text(); break;
+    default: value = fields.text(); break;
   }
   if (value) {
     form_.set(field, *value);

@@ -1,14 +1,14 @@
 #include "commands/zstd_input.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zstd.h>
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fcntl.h>
 #include <string_view>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <vector>
-#include <zstd.h>
 
 namespace vigil::commands {
 namespace {
@@ -70,8 +70,8 @@ Expected<std::size_t> ZstdInput::Impl::decompress(std::span<char> out) {
     const std::size_t left = ZSTD_decompressStream(stream, &target, &source);
     begin += source.pos;
     if (ZSTD_isError(left) != 0) {
-      return eventlog::fail(ErrorKind::damaged, name + ": broken zstd data before byte " +
-                                                    std::to_string(taken) + ": " + ZSTD_getErrorName(left));
+      return eventlog::fail(ErrorKind::damaged, name + ": broken zstd data before byte " + std::to_string(taken) +
+                                                    ": " + ZSTD_getErrorName(left));
     }
     between_frames = left == 0;
     if (starved && target.pos == 0 && !between_frames) {
@@ -90,14 +90,11 @@ Expected<std::unique_ptr<ZstdInput>> ZstdInput::open(const std::filesystem::path
   impl->name = path == "-" ? "stdin" : path.string();
   impl->descriptor = path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (impl->descriptor < 0) {
-    return eventlog::fail(errno == ENOENT ? ErrorKind::not_found : ErrorKind::io,
-                          errno_text(impl->name, "open"));
+    return eventlog::fail(errno == ENOENT ? ErrorKind::not_found : ErrorKind::io, errno_text(impl->name, "open"));
   }
   struct stat status{};
-  if (::fstat(impl->descriptor, &status) != 0)
-    return eventlog::fail(ErrorKind::io, errno_text(impl->name, "fstat"));
-  if (S_ISDIR(status.st_mode))
-    return eventlog::fail(ErrorKind::io, impl->name + ": is a directory, not a file");
+  if (::fstat(impl->descriptor, &status) != 0) return eventlog::fail(ErrorKind::io, errno_text(impl->name, "fstat"));
+  if (S_ISDIR(status.st_mode)) return eventlog::fail(ErrorKind::io, impl->name + ": is a directory, not a file");
   if (S_ISREG(status.st_mode)) impl->total = static_cast<std::uint64_t>(status.st_size);
 
   if (auto filled = impl->fill(); !filled) return std::unexpected(filled.error());

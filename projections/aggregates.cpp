@@ -17,23 +17,18 @@ constexpr std::uint64_t pending_key(std::uint32_t bucket, Dimension dimension, s
   return std::uint64_t{bucket} << 32 | std::uint64_t(dimension) << kDimensionShift | value;
 }
 constexpr std::uint32_t bucket_of(std::uint64_t key) { return static_cast<std::uint32_t>(key >> 32); }
-constexpr Dimension dimension_of(std::uint64_t key) {
-  return static_cast<Dimension>(key >> kDimensionShift & 7);
-}
+constexpr Dimension dimension_of(std::uint64_t key) { return static_cast<Dimension>(key >> kDimensionShift & 7); }
 constexpr std::uint32_t value_of(std::uint64_t key) {
   return static_cast<std::uint32_t>(key & ((1u << kDimensionShift) - 1));
 }
 
 std::uint32_t minute_of(EventTime time) {
   const std::int64_t minute = time.value() / kMinuteUs;
-  return static_cast<std::uint32_t>(
-      std::clamp<std::int64_t>(minute, 0, std::numeric_limits<std::uint32_t>::max()));
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(minute, 0, std::numeric_limits<std::uint32_t>::max()));
 }
 
 constexpr std::uint32_t minutes_per(Granularity granularity) {
-  return granularity == Granularity::minute ? 1
-         : granularity == Granularity::hour ? kMinutesPerHour
-                                            : kMinutesPerDay;
+  return granularity == Granularity::minute ? 1 : granularity == Granularity::hour ? kMinutesPerHour : kMinutesPerDay;
 }
 
 // The first bucket that begins at or after `time`.
@@ -127,8 +122,7 @@ std::string_view AggregatesModel::value_text(Dimension dimension, std::uint32_t 
   return "";
 }
 
-void AggregatesModel::add(std::uint32_t minute, const eventlog::TransactionDecided& decided,
-                          const Counters& counters) {
+void AggregatesModel::add(std::uint32_t minute, const eventlog::TransactionDecided& decided, const Counters& counters) {
   const eventlog::Transaction& t = decided.transaction;
   const std::uint32_t values[kDimensions] = {0,
                                              static_cast<std::uint32_t>(t.status),

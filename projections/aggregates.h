@@ -54,9 +54,7 @@ class AggregatesModel final : public Projection {
     return {"minutes", "hours", "days", "day_entities", "day_customers", "day_merchants"};
   }
   std::uint32_t schema_version() const override { return 1; }
-  EventTypes event_types() const override {
-    return types(EventType::transaction_decided, EventType::label_reported);
-  }
+  EventTypes event_types() const override { return types(EventType::transaction_decided, EventType::label_reported); }
   bool needs_labelled() const override { return true; }
   void prefetch(const Event& event) const override;
   void prefetch_entries(const Event& event) const override;

@@ -47,9 +47,7 @@ class AlertsModel final : public Projection {
   std::string_view name() const override { return "alerts"; }
   std::vector<std::string> databases() const override { return {"alerts", "transactions", "rules"}; }
   std::uint32_t schema_version() const override { return 1; }
-  EventTypes event_types() const override {
-    return types(EventType::alert_raised, EventType::label_reported);
-  }
+  EventTypes event_types() const override { return types(EventType::alert_raised, EventType::label_reported); }
   void apply(const Event& event) override;
 
   Expected<std::vector<Alert>> alerts(const ReadTransaction& view, const AlertQuery& query) const;

@@ -20,12 +20,12 @@ using eventlog::Position;
 
 // What is kept about one entity, now or as of a position.
 struct EntityState {
-  rules::Lifetime lifetime;       // transactions, declined, frauds, amounts, first and last seen, last place
-  std::uint64_t reviewed = 0;     // our outcome was review
-  std::uint64_t genuine = 0;      // labelled genuine so far
+  rules::Lifetime lifetime;    // transactions, declined, frauds, amounts, first and last seen, last place
+  std::uint64_t reviewed = 0;  // our outcome was review
+  std::uint64_t genuine = 0;   // labelled genuine so far
   std::uint64_t alerts = 0;
-  std::uint64_t events = 0;       // all events that concern the entity
-  Position newest;                // the newest of them; its links lead through the whole history
+  std::uint64_t events = 0;  // all events that concern the entity
+  Position newest;           // the newest of them; its links lead through the whole history
   std::uint64_t approved() const { return lifetime.transactions - lifetime.declined - reviewed; }
 };
 

@@ -13,13 +13,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kBatch = 512;    // events per hold of the models' locks
-constexpr std::uint64_t kNear = 2048;  // events between a model and the convoy it may join: some milliseconds' work
-constexpr auto kPace = 2ms;            // between small batches, so that single events do not each wake the convoy
-constexpr auto kLookAround = 20ms;     // how long a call may go unnoticed while the log is silent
-constexpr auto kPatience = 4ms;        // for a model's lock, which a long query or a commit's beginning may hold
-constexpr int kYields = 50;            // before patience is counted: most holds are short
-constexpr std::uint64_t kLag = 16'384;    // events behind the log: the convoy does not keep up
+constexpr std::size_t kBatch = 512;     // events per hold of the models' locks
+constexpr std::uint64_t kNear = 2048;   // events between a model and the convoy it may join: some milliseconds' work
+constexpr auto kPace = 2ms;             // between small batches, so that single events do not each wake the convoy
+constexpr auto kLookAround = 20ms;      // how long a call may go unnoticed while the log is silent
+constexpr auto kPatience = 4ms;         // for a model's lock, which a long query or a commit's beginning may hold
+constexpr int kYields = 50;             // before patience is counted: most holds are short
+constexpr std::uint64_t kLag = 16'384;  // events behind the log: the convoy does not keep up
 constexpr std::size_t kLaggingBatches = 16;  // in a row, before it is asked who is to blame
 constexpr Position kForever{std::numeric_limits<std::uint64_t>::max()};
 constexpr std::size_t kThreadNameMax = 15;

@@ -46,7 +46,8 @@ class CustomerProfileModel final : public Projection {
   std::vector<std::string> databases() const override { return {"customers", "customer_devices", "devices"}; }
   std::uint32_t schema_version() const override { return 1; }
   EventTypes event_types() const override {
-    return types(EventType::transaction_decided, EventType::label_reported, EventType::alert_raised, EventType::customer_updated);
+    return types(EventType::transaction_decided, EventType::label_reported, EventType::alert_raised,
+                 EventType::customer_updated);
   }
   void apply(const Event& event) override;
   void prefetch(const Event& event) const override;

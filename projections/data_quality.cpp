@@ -10,10 +10,20 @@ constexpr std::int64_t kSecondUs = 1'000'000;
 constexpr std::int64_t kDayUs = 86'400 * kSecondUs;
 constexpr std::string_view kStreamKey = "event_time";
 
-constexpr std::array<std::string_view, kQualityCounters> kNames = {
-    "transactions",          "late:1s",          "late:1m",         "late:10m",      "late:1h",
-    "late:1d",               "late:7d",          "late:more",       "missing:device_id", "missing:country",
-    "missing:card_country",  "missing:category", "missing:channel", "missing:place"};
+constexpr std::array<std::string_view, kQualityCounters> kNames = {"transactions",
+                                                                   "late:1s",
+                                                                   "late:1m",
+                                                                   "late:10m",
+                                                                   "late:1h",
+                                                                   "late:1d",
+                                                                   "late:7d",
+                                                                   "late:more",
+                                                                   "missing:device_id",
+                                                                   "missing:country",
+                                                                   "missing:card_country",
+                                                                   "missing:category",
+                                                                   "missing:channel",
+                                                                   "missing:place"};
 
 // Upper bounds of lateness, for late_1s and those after it.
 constexpr std::array<std::int64_t, 6> kLatenessUs = {kSecondUs,        60 * kSecondUs, 600 * kSecondUs,

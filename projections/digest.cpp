@@ -11,7 +11,7 @@ namespace {
 
 // Stored: never change. The key need not be secret: digests compare copies of our own work.
 constexpr unsigned char kKey[crypto_shorthash_siphashx24_KEYBYTES] = {'v', 'i', 'g', 'i', 'l', ' ', 'm', 'o',
-                                                                     'd', 'e', 'l', ' ', 'v', '1', 0,   0};
+                                                                      'd', 'e', 'l', ' ', 'v', '1', 0,   0};
 
 // Each part is preceded by its length, so that no two different entries spell the same bytes.
 char* put(char* out, std::string_view part) {

@@ -36,9 +36,8 @@ Expected<std::optional<std::uint64_t>> Generations::current() const {
   if (!*text) return std::optional<std::uint64_t>{};
   const auto number = parse(**text);
   if (!number) {
-    return fail(ErrorKind::damaged, (directory_ / "current").string() +
-                                        ": names no generation; remove " + directory_.string() +
-                                        " and the model is made anew from the log");
+    return fail(ErrorKind::damaged, (directory_ / "current").string() + ": names no generation; remove " +
+                                        directory_.string() + " and the model is made anew from the log");
   }
   return number;
 }

@@ -24,9 +24,12 @@ struct KnownModel {
   std::unique_ptr<Projection> (*make)(const eventlog::LogSource*);
 };
 constexpr KnownModel kModels[] = {
-    {"customer_profile", make<CustomerProfileModel>}, {"merchant_risk", make<MerchantRiskModel>},
-    {"aggregates", make<AggregatesModel>},            {"snapshots", make<SnapshotsModel>},
-    {"alerts", make<AlertsModel>},                    {"quarantine", make<QuarantineModel>},
+    {"customer_profile", make<CustomerProfileModel>},
+    {"merchant_risk", make<MerchantRiskModel>},
+    {"aggregates", make<AggregatesModel>},
+    {"snapshots", make<SnapshotsModel>},
+    {"alerts", make<AlertsModel>},
+    {"quarantine", make<QuarantineModel>},
     {"data_quality", make<DataQualityModel>},
 };
 
@@ -109,8 +112,7 @@ Expected<void> HostedModel::open_current(const eventlog::LogSource& log) {
 }
 
 Expected<std::unique_ptr<HostedModel>> HostedModel::open(const std::filesystem::path& models, std::string_view name,
-                                                         const eventlog::LogSource& log,
-                                                         const HostOptions& options) {
+                                                         const eventlog::LogSource& log, const HostOptions& options) {
   std::unique_ptr<HostedModel> model(new HostedModel(models, name, make_projection(name, &log)));
   model->options_ = options;
   if (auto opened = model->open_current(log); !opened) return std::unexpected(opened.error());

@@ -37,11 +37,9 @@ class HostedModel {
                                                      const eventlog::LogSource& log, const HostOptions& options);
   // A new generation beside the one in service, whatever that is.
   static Expected<std::unique_ptr<HostedModel>> open_next(const std::filesystem::path& models, std::string_view name,
-                                                          const eventlog::LogSource& log,
-                                                          const HostOptions& options);
+                                                          const eventlog::LogSource& log, const HostOptions& options);
   static Expected<std::unique_ptr<HostedModel>> open_read_only(const std::filesystem::path& models,
-                                                               std::string_view name,
-                                                               const eventlog::LogSource* log);
+                                                               std::string_view name, const eventlog::LogSource* log);
 
   // Applies the next event of its types, or nothing when it was folded already. Call lock() around a batch.
   void apply(const Event& event);

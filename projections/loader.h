@@ -26,8 +26,7 @@ class Loader {
     if (empty_) return std::nullopt;
     return get_stored(database, key);
   }
-  std::optional<std::pair<std::string_view, std::string_view>> at_or_before(Database database,
-                                                                            std::string_view key);
+  std::optional<std::pair<std::string_view, std::string_view>> at_or_before(Database database, std::string_view key);
   // Gives up the view of the store; before every commit, so that old pages are freed and the map may grow.
   void release() { view_ = {}; }
 

@@ -30,7 +30,8 @@ class MerchantRiskModel final : public Projection {
   std::vector<std::string> databases() const override { return {"merchants"}; }
   std::uint32_t schema_version() const override { return 1; }
   EventTypes event_types() const override {
-    return types(EventType::transaction_decided, EventType::label_reported, EventType::alert_raised, EventType::merchant_updated);
+    return types(EventType::transaction_decided, EventType::label_reported, EventType::alert_raised,
+                 EventType::merchant_updated);
   }
   void apply(const Event& event) override;
   void prefetch(const Event& event) const override { merchants_.prefetch(event.hash(EntityKind::merchant)); }

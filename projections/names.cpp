@@ -16,9 +16,7 @@ constexpr std::array<std::string_view, 3> kStates = {"following", "rebuilding", 
 
 }  // namespace
 
-std::string_view name(Granularity granularity) {
-  return kGranularities[static_cast<std::size_t>(granularity)];
-}
+std::string_view name(Granularity granularity) { return kGranularities[static_cast<std::size_t>(granularity)]; }
 std::optional<Granularity> parse_granularity(std::string_view text) {
   return eventlog::find_enumerator<Granularity>(kGranularities, text);
 }

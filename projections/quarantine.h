@@ -11,13 +11,12 @@
 
 namespace vigil::projections {
 
-inline constexpr std::size_t kQuarantineReasonsMax = 64;      // kept per input; further ones are in the log
-inline constexpr std::size_t kQuarantineTextBytesMax = 255;   // likewise of each text
+inline constexpr std::size_t kQuarantineReasonsMax = 64;     // kept per input; further ones are in the log
+inline constexpr std::size_t kQuarantineTextBytesMax = 255;  // likewise of each text
 
 // Held in its stored form: texts of any number, read as often as written.
 struct QuarantineEntry {
-  static constexpr std::size_t kStoredBytesMax =
-      16 + (kQuarantineTextBytesMax + 1) * (1 + 3 * kQuarantineReasonsMax);
+  static constexpr std::size_t kStoredBytesMax = 16 + (kQuarantineTextBytesMax + 1) * (1 + 3 * kQuarantineReasonsMax);
   std::string bytes;
   std::size_t store(char* out) const;
   bool load(std::string_view stored) {
@@ -32,9 +31,7 @@ class QuarantineModel final : public Projection {
   std::string_view name() const override { return "quarantine"; }
   std::vector<std::string> databases() const override { return {"quarantine"}; }
   std::uint32_t schema_version() const override { return 1; }
-  EventTypes event_types() const override {
-    return types(EventType::transaction_quarantined);
-  }
+  EventTypes event_types() const override { return types(EventType::transaction_quarantined); }
   void apply(const Event& event) override;
 
   Expected<std::vector<Quarantined>> quarantine(const ReadTransaction& view, const QuarantineQuery& query) const;

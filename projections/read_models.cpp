@@ -83,9 +83,8 @@ Expected<std::optional<StateAsOf>> AnsweringModels::state_as_of(EntityKind kind,
   auto head = newest(kind, id);
   if (!head) return std::unexpected(head.error());
   if (*head == Position{}) return std::optional<StateAsOf>{};
-  return ask<SnapshotsModel>("snapshots", [&](auto& model, auto& view) {
-    return model.state_as_of(view, kind, id, *head, position);
-  });
+  return ask<SnapshotsModel>(
+      "snapshots", [&](auto& model, auto& view) { return model.state_as_of(view, kind, id, *head, position); });
 }
 
 class LiveReadModels final : public AnsweringModels {
@@ -181,9 +180,8 @@ class StoredReadModels final : public AnsweringModels {
   }
   Position applied() const override {
     const std::vector<ModelStatus> all = status();
-    const auto lowest = std::min_element(all.begin(), all.end(), [](const ModelStatus& a, const ModelStatus& b) {
-      return a.checkpoint < b.checkpoint;
-    });
+    const auto lowest = std::min_element(
+        all.begin(), all.end(), [](const ModelStatus& a, const ModelStatus& b) { return a.checkpoint < b.checkpoint; });
     return lowest == all.end() ? Position{} : lowest->checkpoint;
   }
   bool wait_for(Position position, std::chrono::milliseconds) const override { return applied() >= position; }

@@ -19,12 +19,12 @@ namespace vigil::projections {
 const std::vector<std::string>& model_names();
 
 struct ReadModelsOptions {
-  std::chrono::milliseconds flush_age{1000};       // an event is in LMDB at the latest this long after its fold
-  std::uint64_t overlay_bytes_max = 64ull << 20;   // per model; folded and not yet evicted
-  std::uint64_t states_bytes_max = 512ull << 20;   // of `snapshots`: entity states that need not be restored
-  std::uint64_t map_bytes_initial = 1ull << 30;    // address space per model; grows by doubling
+  std::chrono::milliseconds flush_age{1000};      // an event is in LMDB at the latest this long after its fold
+  std::uint64_t overlay_bytes_max = 64ull << 20;  // per model; folded and not yet evicted
+  std::uint64_t states_bytes_max = 512ull << 20;  // of `snapshots`: entity states that need not be restored
+  std::uint64_t map_bytes_initial = 1ull << 30;   // address space per model; grows by doubling
   std::function<std::chrono::steady_clock::time_point()> clock = {};  // default steady_clock::now
-  std::string boot_id = {};                        // default the machine's
+  std::string boot_id = {};                                           // default the machine's
 };
 
 enum class ModelState : std::uint8_t { following, rebuilding, parked };
@@ -33,10 +33,10 @@ std::string_view name(ModelState state);  // "following" …
 struct ModelStatus {
   std::string name;
   ModelState state = ModelState::following;
-  Position applied;      // what queries in this process see
-  Position checkpoint;   // what is in LMDB
-  std::string digest;    // state digest at the checkpoint, 32 hex digits
-  std::string reason;    // why it is parked or rebuilding (names the position), else ""
+  Position applied;     // what queries in this process see
+  Position checkpoint;  // what is in LMDB
+  std::string digest;   // state digest at the checkpoint, 32 hex digits
+  std::string reason;   // why it is parked or rebuilding (names the position), else ""
 };
 
 // Thread-safe but for close(). Opened by open(), it folds the log beside the writer, and no model is held up by another

@@ -17,8 +17,8 @@ struct RebuiltModel {
   std::string name;
   std::uint64_t events = 0;  // folded
   double seconds = 0;
-  Position checkpoint;       // of the new generation
-  std::string digest;        // at `checkpoint`, 32 hex digits
+  Position checkpoint;  // of the new generation
+  std::string digest;   // at `checkpoint`, 32 hex digits
   // The model that was in service, when it could be read and has this schema: its checkpoint, its digest there,
   // and what the new one had at the same position.
   std::optional<Position> old_checkpoint;

@@ -47,12 +47,7 @@ class Runner::Waiter {
 
 Runner::Runner(const eventlog::LogSource& log, std::unique_ptr<HostedModel> model, Convoy& convoy, std::size_t rank,
                CommitSlots slots, Clock clock)
-    : log_(log),
-      model_(std::move(model)),
-      convoy_(convoy),
-      rank_(rank),
-      slots_(slots),
-      clock_(std::move(clock)) {
+    : log_(log), model_(std::move(model)), convoy_(convoy), rank_(rank), slots_(slots), clock_(std::move(clock)) {
   thread_ = std::thread([this] { run(); });
 }
 
@@ -212,8 +207,7 @@ Expected<void> Runner::flush() {
 bool Runner::wait_for(Position position, std::chrono::milliseconds timeout) {
   if (model_->applied() >= position) return true;
   Waiter waiter(*this);
-  changed_.wait_for(waiter.held(), timeout,
-                    [&] { return model_->applied() >= position || model_->parked() || end_; });
+  changed_.wait_for(waiter.held(), timeout, [&] { return model_->applied() >= position || model_->parked() || end_; });
   return model_->applied() >= position;
 }
 

@@ -63,8 +63,10 @@ MetaRecord to_record(const StoreMeta& meta) {
 }
 
 StoreMeta from_record(const MetaRecord& record) {
-  StoreMeta meta{Position{record.checkpoint}, record.schema_hash,
-                 std::string(record.log_id, sizeof record.log_id), {{record.digest[0], record.digest[1]}}};
+  StoreMeta meta{Position{record.checkpoint},
+                 record.schema_hash,
+                 std::string(record.log_id, sizeof record.log_id),
+                 {{record.digest[0], record.digest[1]}}};
   while (!meta.log_id.empty() && meta.log_id.back() == '\0') meta.log_id.pop_back();
   return meta;
 }

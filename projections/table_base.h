@@ -34,12 +34,12 @@ inline void bring(const void* begin, std::size_t bytes = 1) {
 class TableBase {
  public:
   virtual ~TableBase() = default;
-  virtual void take_changes() = 0;                       // an image of all changes; from now on there are none
-  virtual void order() = 0;                              // the image by key
-  virtual void write(WriteTransaction& out) const = 0;   // the image; repeatable
-  virtual void committed() = 0;                          // the image is in the store: drops it
-  virtual void clear() = 0;                              // drops everything, changes too, but not the image
-  virtual std::uint64_t bytes() const = 0;               // memory held
+  virtual void take_changes() = 0;                      // an image of all changes; from now on there are none
+  virtual void order() = 0;                             // the image by key
+  virtual void write(WriteTransaction& out) const = 0;  // the image; repeatable
+  virtual void committed() = 0;                         // the image is in the store: drops it
+  virtual void clear() = 0;                             // drops everything, changes too, but not the image
+  virtual std::uint64_t bytes() const = 0;              // memory held
   virtual std::uint64_t changes() const = 0;
 };
 
@@ -56,8 +56,8 @@ class KeyArena {
   std::size_t used_ = kBlockBytes;
 };
 
-// Changed entries as they were at one position, complete in themselves, to be written while folding goes on. Sorting by the first 16 key
-// bytes held in the index touches far less memory than comparing keys.
+// Changed entries as they were at one position, complete in themselves, to be written while folding goes on. Sorting by
+// the first 16 key bytes held in the index touches far less memory than comparing keys.
 class ChangeImage {
  public:
   // Room for the value of `key`, at most `bytes_max` bytes, until the next room().
@@ -65,7 +65,7 @@ class ChangeImage {
   // The value in the room has come to be `bytes` long.
   void add(std::size_t bytes);
   void reserve(std::size_t values) { order_.reserve(values); }
-  void sort();  // by key
+  void sort();            // by key
   template <class Visit>  // visit(key, value)
   void for_each(Visit visit) const {
     for (const Place& place : order_) visit(place.head->key(), place.head->value());

@@ -19,8 +19,9 @@ bool is_flat(const Json& json) {
 
 bool is_table(const Json& json) {
   return json.is_array() && !json.empty() && std::all_of(json.begin(), json.end(), [](const Json& row) {
-    return row.is_object() && std::all_of(row.begin(), row.end(), [](const Json& cell) { return is_flat(cell); });
-  });
+           return row.is_object() &&
+                  std::all_of(row.begin(), row.end(), [](const Json& cell) { return is_flat(cell); });
+         });
 }
 
 // Columns of terminal, taking every character for one wide.
@@ -63,7 +64,8 @@ void append_table(std::string& out, const Json& rows, std::size_t indent) {
     out += line + '\n';
   };
   append_line([](const std::string& name) { return name; });
-  for (const Json& row : rows) append_line([&](const std::string& name) { return value_text(row.value(name, Json())); });
+  for (const Json& row : rows)
+    append_line([&](const std::string& name) { return value_text(row.value(name, Json())); });
 }
 
 void append(std::string& out, const Json& json, std::size_t indent);

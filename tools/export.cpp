@@ -125,8 +125,8 @@ void append_facts(std::string& row, const eventlog::Transaction& transaction, st
   append_csv_integer(row, transaction.amount.minor);
   append_csv_text(row += ',', transaction.amount.currency.text());
   append_csv_integer(row += ',', amount_base_minor);
-  for (const std::string_view text : {transaction.country.text(), transaction.card_country.text(),
-                                      transaction.category, transaction.channel, eventlog::name(transaction.status)}) {
+  for (const std::string_view text : {transaction.country.text(), transaction.card_country.text(), transaction.category,
+                                      transaction.channel, eventlog::name(transaction.status)}) {
     append_csv_text(row += ',', text);
   }
   row += ',';
@@ -219,7 +219,8 @@ void add_export(CLI::App& app, int& exit_code) {
   });
   example_on_data(*decisions, "build/vigil export decisions --data " + data + " --csv -");
   example_on_data(*command, "build/vigil export features --data " + data + " --csv " + data + ".features.csv\n" +
-                                "build/vigil export decisions --data " + data + " --jsonl " + data + ".decisions.jsonl.zst");
+                                "build/vigil export decisions --data " + data + " --jsonl " + data +
+                                ".decisions.jsonl.zst");
 }
 
 }  // namespace vigil::tools

@@ -42,13 +42,16 @@ void add_features(CLI::App& app, int& exit_code) {
   auto file = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand("features", "Feature catalogues: check one, or print the built-in one.");
   command->require_subcommand(1);
-  CLI::App* checking = command->add_subcommand("check", "parse a catalogue and list its features, or say what is wrong");
+  CLI::App* checking =
+      command->add_subcommand("check", "parse a catalogue and list its features, or say what is wrong");
   checking->add_option("FILE", *file, "features.toml")->required();
   checking->callback([file, &exit_code] { exit_code = check(*file); });
-  CLI::App* printing = command->add_subcommand("default", "print the catalogue Vigil starts with, to begin your own from");
+  CLI::App* printing =
+      command->add_subcommand("default", "print the catalogue Vigil starts with, to begin your own from");
   printing->callback([] { std::cout << rules::default_features_toml(); });
-  const std::string lines = "build/vigil features default > /tmp/vigil-example.features.toml\n"
-                            "build/vigil features check /tmp/vigil-example.features.toml";
+  const std::string lines =
+      "build/vigil features default > /tmp/vigil-example.features.toml\n"
+      "build/vigil features check /tmp/vigil-example.features.toml";
   example(*command, lines);
   example(*checking, lines);
   example(*printing, "build/vigil features default");

@@ -88,14 +88,18 @@ void add_options(CLI::App& command, Arguments& arguments) {
   command.add_option("--policy", arguments.policy_file, "TOML: what is accepted; goes before the map's policy");
   command.add_option("--features", arguments.features_file, "TOML: feature catalogue to activate first");
   command.add_option("--rules", arguments.rules_file, "TOML: rule set to activate first");
-  command.add_option("--batch", ingest.batch, "commands read at once")->capture_default_str()
+  command.add_option("--batch", ingest.batch, "commands read at once")
+      ->capture_default_str()
       ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 16));
-  command.add_option("--segment-mib", ingest.segment_mib, "size of new log segments")->capture_default_str()
+  command.add_option("--segment-mib", ingest.segment_mib, "size of new log segments")
+      ->capture_default_str()
       ->check(CLI::Range(std::uint64_t{4}, std::uint64_t{4096}));
   command.add_option("--per-message", ingest.commands_per_message, "with --connect: commands in a message")
-      ->capture_default_str()->check(CLI::Range(std::size_t{1}, commands::kCommandsPerMessageMax));
+      ->capture_default_str()
+      ->check(CLI::Range(std::size_t{1}, commands::kCommandsPerMessageMax));
   command.add_option("--in-flight", ingest.in_flight, "with --connect: messages under way at once")
-      ->capture_default_str()->check(CLI::Range(std::size_t{1}, std::size_t{256}));
+      ->capture_default_str()
+      ->check(CLI::Range(std::size_t{1}, std::size_t{256}));
   command.add_flag("--json", arguments.json, "closing summary as JSON");
 }
 
@@ -103,9 +107,10 @@ void add_options(CLI::App& command, Arguments& arguments) {
 
 void add_ingest(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand(
-      "ingest", "Decide and record every transaction of a file, durably.\n"
-                "May be stopped at any time, also by force: the same command again goes on where it was.");
+  CLI::App* command =
+      app.add_subcommand("ingest",
+                         "Decide and record every transaction of a file, durably.\n"
+                         "May be stopped at any time, also by force: the same command again goes on where it was.");
   add_options(*command, *arguments);
   const std::string data(kExampleData);
   example(*command, "build/vigil simulate --transactions 5000 --out " + data + ".jsonl\n" +

@@ -14,12 +14,12 @@ struct TextFile {
 };
 
 struct IngestOptions {
-  std::string input;                    // "-" is stdin
-  std::optional<std::string> map;       // mapping file
-  std::string data;                     // embedded when set …
-  std::string connect;                  // … else the endpoint of a service
+  std::string input;               // "-" is stdin
+  std::optional<std::string> map;  // mapping file
+  std::string data;                // embedded when set …
+  std::string connect;             // … else the endpoint of a service
   std::optional<TextFile> policy, features, rules;
-  std::size_t batch = 1024;             // embedded: commands decided between two looks at the disk
+  std::size_t batch = 1024;  // embedded: commands decided between two looks at the disk
   std::uint64_t segment_mib = 256;
   std::size_t commands_per_message = 64, in_flight = 16;  // connected
 };

@@ -25,9 +25,9 @@ struct Answer {
 };
 
 struct IngestSummary {
-  std::uint64_t accepted = 0;   // transactions decided in this run
-  std::uint64_t repeats = 0;    // transactions decided before
-  std::uint64_t conflicts = 0;  // another content under a known id
+  std::uint64_t accepted = 0;               // transactions decided in this run
+  std::uint64_t repeats = 0;                // transactions decided before
+  std::uint64_t conflicts = 0;              // another content under a known id
   std::array<std::uint64_t, 3> outcomes{};  // of the accepted ones, by Outcome
   std::uint64_t labels = 0, labels_repeated = 0;
   std::uint64_t updates = 0, updates_repeated = 0;
@@ -35,8 +35,8 @@ struct IngestSummary {
   std::map<std::string, std::uint64_t, std::less<>> refused;
   std::vector<std::string> first_refusals;  // for people, at most kRefusalsShown
   std::uint64_t labels_not_yet_known = 0;
-  std::optional<std::uint64_t> alerts;             // known when embedded
-  std::optional<std::uint64_t> durable_position;   // likewise
+  std::optional<std::uint64_t> alerts;            // known when embedded
+  std::optional<std::uint64_t> durable_position;  // likewise
   double seconds = 0;
   bool interrupted = false;
 

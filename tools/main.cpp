@@ -72,8 +72,9 @@ int run(int argc, char** argv) {
   CLI::App app{"Vigil remembers every payment as an event and answers approve, review or decline.", "vigil"};
   app.set_version_flag("--version", std::string("vigil ") + VIGIL_VERSION);
   app.require_subcommand(1);
-  app.footer("Example:\n  build/vigil simulate --transactions 1000 --out /tmp/vigil.jsonl\n"
-             "Every subcommand has --help with an example. Exit codes: 0 done, 1 failed, 2 usage.\n");
+  app.footer(
+      "Example:\n  build/vigil simulate --transactions 1000 --out /tmp/vigil.jsonl\n"
+      "Every subcommand has --help with an example. Exit codes: 0 done, 1 failed, 2 usage.\n");
   add_all(app, exit_code);
   if (argc < 2) {
     std::cerr << app.help();

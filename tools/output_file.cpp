@@ -83,7 +83,7 @@ OutputFile::~OutputFile() {
 Expected<std::unique_ptr<OutputFile>> OutputFile::create(const std::string& path) {
   auto impl = std::make_unique<Impl>();
   impl->path = path == "-" ? "stdout" : path;
-  struct stat found {};
+  struct stat found{};
   impl->in_place = path == "-" || (::stat(path.c_str(), &found) == 0 && !S_ISREG(found.st_mode));
   impl->temporary = impl->in_place ? path : path + ".part-" + std::to_string(::getpid());
   impl->file = path == "-" ? ::dup(STDOUT_FILENO)

@@ -66,7 +66,9 @@ Json to_json(const Quarantined& row) {
   for (const auto& reason : row.reasons) {
     reasons.push_back({{"code", reason.code}, {"field", reason.field}, {"text", reason.text}});
   }
-  return {{"position", row.position.value()}, {"source", row.source}, {"raw_bytes", row.raw_bytes},
+  return {{"position", row.position.value()},
+          {"source", row.source},
+          {"raw_bytes", row.raw_bytes},
           {"reasons", std::move(reasons)}};
 }
 
@@ -86,11 +88,13 @@ Expected<void> list(const QuarantineOptions& options, const Sources& sources) {
   for (const Quarantined& row : *rows) {
     std::cout << grouped(row.position.value()) << "  " << row.source;
     for (const auto& reason : row.reasons) {
-      std::cout << "  " << reason.code << (reason.field.empty() ? "" : " (" + reason.field + ")") << ": " << reason.text;
+      std::cout << "  " << reason.code << (reason.field.empty() ? "" : " (" + reason.field + ")") << ": "
+                << reason.text;
     }
     std::cout << '\n';
   }
-  if (rows->size() == options.limit) std::cout << "(the first " << grouped(options.limit) << "; --limit or --since for more)\n";
+  if (rows->size() == options.limit)
+    std::cout << "(the first " << grouped(options.limit) << "; --limit or --since for more)\n";
   return {};
 }
 
@@ -115,7 +119,9 @@ Expected<void> show(const QuarantineOptions& options, const Sources& sources) {
     for (const auto& reason : event->reasons) {
       reasons.push_back({{"code", reason.code}, {"field", reason.field}, {"text", reason.text}});
     }
-    std::cout << line_of({{"position", options.position}, {"source", event->source}, {"reasons", std::move(reasons)},
+    std::cout << line_of({{"position", options.position},
+                          {"source", event->source},
+                          {"reasons", std::move(reasons)},
                           {"raw", raw_text(*event)}});
     return {};
   }
@@ -219,8 +225,8 @@ void add_quarantine(CLI::App& app, int& exit_code) {
   showing->add_flag("--json", options->json, "as JSON");
   example_on_bad_data(*showing, "build/vigil quarantine show --data " + data + " 4");
 
-  CLI::App* exporting = add_action(*command, "export", "inputs with their raw bytes, as JSON lines", export_all,
-                                   options, exit_code);
+  CLI::App* exporting =
+      add_action(*command, "export", "inputs with their raw bytes, as JSON lines", export_all, options, exit_code);
   add_filter(*exporting, *options);
   exporting->add_option("--out", options->out, "file to write; - is stdout")->capture_default_str();
   exporting->add_flag("--raw", options->raw, "only the raw input, one a line, ready for repair and `resubmit`");

@@ -138,9 +138,10 @@ void add_filters(CLI::App& command, QueryOptions& options) {
 void add_query(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<QueryOptions>();
   CLI::App* command = app.add_subcommand("query", "ask the read models, of a service or of a data directory");
-  command->add_option("what", options->what,
-                      "customer ID, merchant ID, transaction ID (why it was decided so), aggregates, alerts, rules, "
-                      "quarantine, data_quality or status")
+  command
+      ->add_option("what", options->what,
+                   "customer ID, merchant ID, transaction ID (why it was decided so), aggregates, alerts, rules, "
+                   "quarantine, data_quality or status")
       ->required();
   command->add_option("id", options->id, "of the customer, merchant or transaction");
   command->add_option("--data", options->data, "data directory");

@@ -64,8 +64,7 @@ int rebuild(const RebuildArguments& arguments) {
   projections::RebuildOptions options;
   options.threads = arguments.threads;
   options.progress = [&](std::uint64_t done, std::uint64_t all) { progress.update(done, done, all); };
-  const auto models =
-      projections::rebuild(models_directory(arguments.data), **log, arguments.models, options);
+  const auto models = projections::rebuild(models_directory(arguments.data), **log, arguments.models, options);
   progress.finish();
   if (!models) return print_error(models.error());
   arguments.json ? print_json(*models) : print_table(*models);
@@ -83,11 +82,13 @@ int rebuild(const RebuildArguments& arguments) {
 void add_rebuild(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<RebuildArguments>();
   CLI::App* command = app.add_subcommand(
-      "rebuild", "Make read models anew from the log, compare them with the ones in service, and put them in their "
-                 "place. Fails (1) when one differed.");
+      "rebuild",
+      "Make read models anew from the log, compare them with the ones in service, and put them in their "
+      "place. Fails (1) when one differed.");
   command->add_option("--data", arguments->data, "data directory")->required();
   command->add_option("models", arguments->models, "which (default: all)");
-  command->add_option("--threads", arguments->threads, "the models are shared out among them")->capture_default_str()
+  command->add_option("--threads", arguments->threads, "the models are shared out among them")
+      ->capture_default_str()
       ->check(CLI::Range(1, 64));
   command->add_flag("--json", arguments->json, "the table as JSON");
   example_on_data(*command, "build/vigil rebuild --data " + std::string(kExampleData));

@@ -45,8 +45,9 @@ void add_rules(CLI::App& app, int& exit_code) {
   checking->callback([options, &exit_code] { exit_code = check(*options); });
   CLI::App* printing = command->add_subcommand("default", "print the rules Vigil starts with, to begin your own from");
   printing->callback([] { std::cout << rules::default_rules_toml(); });
-  const std::string lines = "build/vigil rules default > /tmp/vigil-example.rules.toml\n"
-                            "build/vigil rules check /tmp/vigil-example.rules.toml";
+  const std::string lines =
+      "build/vigil rules default > /tmp/vigil-example.rules.toml\n"
+      "build/vigil rules check /tmp/vigil-example.rules.toml";
   example(*command, lines);
   example(*checking, lines);
   example(*printing, "build/vigil rules default");

@@ -154,8 +154,9 @@ Expected<void> serve_until_stopped(const ServeOptions& options, StopSignal& sign
 
 int serve(const ServeOptions& options) {
 #ifdef VIGIL_NO_CHAIN
-  return print_error({ErrorKind::invalid, "this build leaves the hash chain out, to measure what it costs; it must not "
-                                          "serve: build without -DVIGIL_NO_CHAIN=ON"});
+  return print_error({ErrorKind::invalid,
+                      "this build leaves the hash chain out, to measure what it costs; it must not "
+                      "serve: build without -DVIGIL_NO_CHAIN=ON"});
 #endif
   spdlog::set_default_logger(spdlog::stderr_color_mt("vigil"));
   StopSignal signal;
@@ -182,9 +183,10 @@ void add_serve(CLI::App& app, int& exit_code) {
   command->add_option("--queue", options->queue, "messages that may wait for the disk; more are answered busy")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
-  command->add_option("--scrub-rate", options->scrub_rate,
-                      "bytes per second, such as 8MiB, at which cold log segments are read and checked in the "
-                      "background, once a day; 0 for never")
+  command
+      ->add_option("--scrub-rate", options->scrub_rate,
+                   "bytes per second, such as 8MiB, at which cold log segments are read and checked in the "
+                   "background, once a day; 0 for never")
       ->transform(CLI::AsSizeValue(false))
       ->default_str("8MiB");
   example(*command, "build/vigil serve --data " + std::string(kExampleData));

@@ -178,7 +178,8 @@ Expected<void> ServiceSender::take_reply(std::string_view reply) {
     take_refusal(found, milliseconds(retry_after_ms));
     return {};
   }
-  if (status == "outcome_unknown") return fail(ErrorKind::poisoned, endpoint_ + ": " + std::string(text_of(root, "text")));
+  if (status == "outcome_unknown")
+    return fail(ErrorKind::poisoned, endpoint_ + ": " + std::string(text_of(root, "text")));
   simdjson::dom::array results;
   if (root["results"].get(results) != simdjson::SUCCESS) return refuse("refused");
   const Message& message = found->second;

@@ -24,14 +24,14 @@ class ServiceSender {
   struct Options {
     std::size_t commands_per_message = 64;
     std::size_t in_flight = 16;
-    std::chrono::milliseconds reply_timeout{60'000};  // of silence; activating features may take a while
+    std::chrono::milliseconds reply_timeout{60'000};       // of silence; activating features may take a while
     std::function<void(std::chrono::milliseconds)> pause;  // for tests; sleeps when there is none
   };
   // The longest pause before what was refused is sent again, unless the service asks for a longer one.
   static constexpr std::chrono::milliseconds kPauseMax{1'000};
 
-  static eventlog::Expected<std::unique_ptr<ServiceSender>> connect(const std::string& endpoint,
-                                                                    const Options& options, IngestSummary& summary);
+  static eventlog::Expected<std::unique_ptr<ServiceSender>> connect(const std::string& endpoint, const Options& options,
+                                                                    IngestSummary& summary);
   // Over a connection that is there already; `endpoint` names it in errors.
   ServiceSender(std::unique_ptr<api::Client> client, const Options& options, IngestSummary& summary,
                 std::string endpoint);

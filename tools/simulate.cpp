@@ -114,10 +114,12 @@ int simulate(SimulateOptions& options) {
 void add_simulate(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<SimulateOptions>();
   simulation::StreamOptions& stream = options->stream;
-  CLI::App* command = app.add_subcommand(
-      "simulate", "Make a labelled stream: people with habits and journeys, shops, and fraud of six kinds.\n"
-                  "The same options give the same bytes on every machine.");
-  command->add_option("--transactions", stream.transactions, "how many payments")->capture_default_str()
+  CLI::App* command =
+      app.add_subcommand("simulate",
+                         "Make a labelled stream: people with habits and journeys, shops, and fraud of six kinds.\n"
+                         "The same options give the same bytes on every machine.");
+  command->add_option("--transactions", stream.transactions, "how many payments")
+      ->capture_default_str()
       ->check(CLI::Range(1ull, 10'000'000'000ull));
   command->add_option("--customers", stream.customers, "how many people (default: transactions / 40)")
       ->check(CLI::Range(1u, 100'000'000u));
@@ -125,15 +127,18 @@ void add_simulate(CLI::App& app, int& exit_code) {
       ->check(CLI::Range(1u, 10'000'000u));
   command->add_option("--days", stream.days, "over how many days")->capture_default_str()->check(CLI::Range(1u, 3650u));
   command->add_option("--fraud-rate", options->fraud_rate, "share of payments that are fraud, 0 to 0.5")
-      ->capture_default_str()->check(CLI::Range(0.0, 0.5));
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 0.5));
   command->add_option("--seed", stream.seed, "another seed, another stream")->capture_default_str();
   command->add_option("--start", options->start, "first day, UTC")->capture_default_str();
-  command->add_option("--out", options->out,
-                      "file to write: .csv, or JSON lines with any other name; .zst compresses; - is stdout")
+  command
+      ->add_option("--out", options->out,
+                   "file to write: .csv, or JSON lines with any other name; .zst compresses; - is stdout")
       ->capture_default_str();
   command->add_option("--connect", options->connect,
                       "send it to a running service instead, whose clock then follows the stream");
-  example(*command, "build/vigil simulate --transactions 10000 --fraud-rate 0.01 --seed 7 --out /tmp/vigil-example.jsonl");
+  example(*command,
+          "build/vigil simulate --transactions 10000 --fraud-rate 0.01 --seed 7 --out /tmp/vigil-example.jsonl");
   command->callback([options, &exit_code] { exit_code = simulate(*options); });
 }
 

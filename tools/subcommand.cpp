@@ -18,16 +18,13 @@ std::string indented(std::string_view lines) {
 
 }  // namespace
 
-void example(CLI::App& subcommand, std::string_view commands) {
-  subcommand.footer("Example:\n" + indented(commands));
-}
+void example(CLI::App& subcommand, std::string_view commands) { subcommand.footer("Example:\n" + indented(commands)); }
 
 void example_on_data(CLI::App& subcommand, std::string_view commands) {
   const std::string data(kExampleData);
   const std::string prelude = "build/vigil simulate --transactions 5000 --out " + data + ".jsonl\n" +
                               "build/vigil ingest --data " + data + " " + data + ".jsonl\n";
-  subcommand.footer("Example (the first two lines make the data it needs):\n" + indented(prelude) +
-                    indented(commands));
+  subcommand.footer("Example (the first two lines make the data it needs):\n" + indented(prelude) + indented(commands));
 }
 
 int print_error(const eventlog::Error& error) {

@@ -72,7 +72,8 @@ Expected<void> tail_directory(const TailOptions& options, const std::set<std::ui
   if (!log) return std::unexpected(log.error());
   const std::uint64_t durable = (*log)->durable().value();
   const std::uint64_t by_default = durable - std::min(durable, kEventsByDefault) + 1;
-  auto cursor = (*log)->read_from(Position{std::clamp<std::uint64_t>(options.from.value_or(by_default), 1, durable + 1)});
+  auto cursor =
+      (*log)->read_from(Position{std::clamp<std::uint64_t>(options.from.value_or(by_default), 1, durable + 1)});
   if (!cursor) return std::unexpected(cursor.error());
   api::Activations activations(**log);
   Interruption interruption;
@@ -123,11 +124,13 @@ void add_tail(CLI::App& app, int& exit_code) {
   command->add_flag("--follow", options->follow, "with --data: go on with what comes, until interrupted");
   command->add_option("--types", options->types, "with --data: only these, such as TransactionDecided,AlertRaised")
       ->delimiter(',');
-  command->add_option("--topics", options->topics,
-                      "with --connect: only topics that begin so, such as decision.decline,alert.P0")
+  command
+      ->add_option("--topics", options->topics,
+                   "with --connect: only topics that begin so, such as decision.decline,alert.P0")
       ->delimiter(',');
   command->add_option("--limit", options->limit, "stop after this many events");
-  example_on_data(*command, "build/vigil tail --data " + std::string(kExampleData) + " --types AlertRaised --from 1 --limit 5");
+  example_on_data(*command,
+                  "build/vigil tail --data " + std::string(kExampleData) + " --types AlertRaised --from 1 --limit 5");
   command->callback([options, &exit_code] { exit_code = tail(*options); });
 }
 

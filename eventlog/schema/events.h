@@ -64,9 +64,9 @@ struct TransactionDecided {
   std::int64_t amount_base_minor = 0;  // in the policy's base currency
   Outcome outcome = Outcome::approve;
   std::int32_t score = 0;
-  std::uint32_t features_version = 0;  // which FeaturesActivated was in force (its `version`)
-  std::uint32_t rules_version = 0;     // which RulesActivated was in force (its `version`)
-  std::span<const std::byte> features;  // encode_values() of the feature values, in catalogue order
+  std::uint32_t features_version = 0;      // which FeaturesActivated was in force (its `version`)
+  std::uint32_t rules_version = 0;         // which RulesActivated was in force (its `version`)
+  std::span<const std::byte> features;     // encode_values() of the feature values, in catalogue order
   std::span<const std::uint16_t> matched;  // ascending indexes into the rule set
 };
 
@@ -87,12 +87,12 @@ struct LabelReported {
   LabelKind kind = LabelKind::fraud;
   std::string_view customer_id;
   std::string_view merchant_id;
-  std::string_view device_id;          // optional
-  EventTime transaction_time;          // event time of the labelled transaction
-  EventTime reported_at;               // when the truth became known at its source
-  std::int64_t amount_base_minor = 0;  // of the labelled transaction
-  std::string_view source;             // "chargeback", "analyst" …
-  bool corrects = false;               // replaces an earlier label of the same transaction …
+  std::string_view device_id;                     // optional
+  EventTime transaction_time;                     // event time of the labelled transaction
+  EventTime reported_at;                          // when the truth became known at its source
+  std::int64_t amount_base_minor = 0;             // of the labelled transaction
+  std::string_view source;                        // "chargeback", "analyst" …
+  bool corrects = false;                          // replaces an earlier label of the same transaction …
   LabelKind corrected_kind = LabelKind::genuine;  // … which was this
 };
 
@@ -113,8 +113,8 @@ struct AlertRaised {
 struct CustomerUpdated {
   std::string_view customer_id;
   std::optional<Place> home;
-  Code country;                // home country (optional)
-  std::string_view segment;    // free word (optional)
+  Code country;              // home country (optional)
+  std::string_view segment;  // free word (optional)
 };
 
 struct MerchantUpdated {

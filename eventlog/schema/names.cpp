@@ -36,9 +36,7 @@ std::string_view name(Severity severity) { return kSeverityNames.at(static_cast<
 std::string_view name(LabelKind kind) { return kLabelNames.at(static_cast<std::size_t>(kind)); }
 std::string_view name(EntityKind kind) { return kEntityNames.at(static_cast<std::size_t>(kind)); }
 
-std::optional<Status> parse_status(std::string_view text) {
-  return find_enumerator<Status>(kStatusNames, text);
-}
+std::optional<Status> parse_status(std::string_view text) { return find_enumerator<Status>(kStatusNames, text); }
 std::optional<LabelKind> parse_label_kind(std::string_view text) {
   return find_enumerator<LabelKind>(kLabelNames, text);
 }

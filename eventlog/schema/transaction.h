@@ -11,10 +11,10 @@
 namespace vigil::eventlog {
 
 // Limits of the facts; each is enforced by commands/ with its own reason code.
-inline constexpr std::size_t kIdBytesMax = 64;        // ids of transactions, customers, merchants, devices
-inline constexpr std::size_t kWordBytesMax = 32;      // category, channel
-inline constexpr std::size_t kExtraBytesMax = 4096;   // unknown JSON fields, kept as one JSON object
-inline constexpr std::size_t kNameBytesMax = 128;     // merchant names, list names, rule ids
+inline constexpr std::size_t kIdBytesMax = 64;       // ids of transactions, customers, merchants, devices
+inline constexpr std::size_t kWordBytesMax = 32;     // category, channel
+inline constexpr std::size_t kExtraBytesMax = 4096;  // unknown JSON fields, kept as one JSON object
+inline constexpr std::size_t kNameBytesMax = 128;    // merchant names, list names, rule ids
 // Amounts in base currency must stay below 2^40 minor units so that a window entry can hold them.
 inline constexpr std::int64_t kAmountBaseMinorMax = (std::int64_t{1} << 40) - 1;
 

@@ -12,11 +12,11 @@ enum Tag : std::uint8_t {
   kNull = 0,
   kFalse = 1,
   kTrue = 2,
-  kText = 3,             // varint length, bytes
-  kPositive = 4,         // varint of the integer
-  kNegative = 5,         // varint of -1 - integer
-  kFloatZero = 6,        // +0.0
-  kFloatFirst = 8,       // kFloatFirst + n - 1: the n most significant bytes of the IEEE 754 double, n = 1 … 8
+  kText = 3,               // varint length, bytes
+  kPositive = 4,           // varint of the integer
+  kNegative = 5,           // varint of -1 - integer
+  kFloatZero = 6,          // +0.0
+  kFloatFirst = 8,         // kFloatFirst + n - 1: the n most significant bytes of the IEEE 754 double, n = 1 … 8
   kSmallIntegerFirst = 16  // kSmallIntegerFirst + i: the integer i, 0 … 239
 };
 constexpr std::int64_t kSmallIntegerMax = 255 - kSmallIntegerFirst;

@@ -16,7 +16,7 @@ void FrameBuffer::Free::operator()(std::byte* memory) const {
 }
 
 FrameBuffer::FrameBuffer(std::size_t capacity_bytes)
-    : capacity(capacity_bytes), bytes(new (std::align_val_t{kBlockBytes}) std::byte[capacity_bytes]) {
+    : capacity(capacity_bytes), bytes(new(std::align_val_t{kBlockBytes}) std::byte[capacity_bytes]) {
   // Touched now, so that the first commits do not wait for the kernel to hand out pages.
   std::memset(bytes.get(), 0, capacity);
   keys.reserve(capacity / 128);
@@ -29,8 +29,7 @@ DoubleFrameBuilder::DoubleFrameBuilder(std::uint64_t segment_bytes, std::uint64_
       current_(&buffers_[0]),
       other_(&buffers_[1]) {}
 
-FramePlan DoubleFrameBuilder::plan_after(const FramePlan& plan, std::uint64_t address,
-                                         std::uint64_t position) const {
+FramePlan DoubleFrameBuilder::plan_after(const FramePlan& plan, std::uint64_t address, std::uint64_t position) const {
   FramePlan following = plan;
   following.address = address;
   following.first_position = position;
@@ -83,8 +82,7 @@ IngestTime DoubleFrameBuilder::begin(IngestTime now) {
 }
 
 std::span<std::byte> DoubleFrameBuilder::begin_record(std::uint16_t type, std::uint16_t version,
-                                                      std::span<const Link> links,
-                                                      std::optional<std::uint64_t> key,
+                                                      std::span<const Link> links, std::optional<std::uint64_t> key,
                                                       std::size_t payload_bytes_max) {
   invariant(begun_ && !record_.open, "a record begins after its frame, and after the record before has ended");
   invariant(links.size() <= kLinksMax, "a record has at most kLinksMax links");

@@ -103,7 +103,8 @@ std::expected<Frame, FrameFault> check_frame(std::span<const std::byte> bytes, c
   if (!succeeds(header, chain)) return std::unexpected(FrameFault::not_successor);
   frame.bytes = frame_bytes(header.payload_bytes);
   // Neither addresses nor positions ever start again at zero.
-  const bool wraps = header.address > UINT64_MAX - frame.bytes || header.first_position > UINT64_MAX - header.event_count;
+  const bool wraps =
+      header.address > UINT64_MAX - frame.bytes || header.first_position > UINT64_MAX - header.event_count;
   if (frame.bytes > bytes.size() || header.event_count == 0 || wraps ||
       header.payload_bytes / kRecordHeaderBytes < header.event_count) {
     return std::unexpected(FrameFault::length);
@@ -137,12 +138,13 @@ void advance(ChainState& chain, const Frame& frame) {
 bool is_frame_header(std::span<const std::byte> bytes, const LogId& log_id, std::uint64_t address) {
   if (bytes.size() < kFrameHeaderBytes) return false;
   const FrameHeader header = header_of(bytes);
-  return header.magic == kFrameMagic && header.header_crc == crc32c(checked_bytes(header)) &&
-         header.log_id == log_id && header.address == address;
+  return header.magic == kFrameMagic && header.header_crc == crc32c(checked_bytes(header)) && header.log_id == log_id &&
+         header.address == address;
 }
 
 bool is_zero(std::span<const std::byte> bytes) {
-  return bytes.empty() || (bytes[0] == std::byte{0} && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
+  return bytes.empty() ||
+         (bytes[0] == std::byte{0} && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
 }
 
 }  // namespace vigil::eventlog

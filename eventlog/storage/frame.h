@@ -13,11 +13,11 @@ namespace vigil::eventlog {
 // What stands at the end of the log so far; the next frame must be its exact successor.
 struct ChainState {
   LogId log_id{};
-  std::uint64_t address = 0;        // where the next frame stands
-  std::uint64_t next_position = 1;  // of its first event
-  std::uint64_t epoch = 0;          // it has this or a higher one
+  std::uint64_t address = 0;                // where the next frame stands
+  std::uint64_t next_position = 1;          // of its first event
+  std::uint64_t epoch = 0;                  // it has this or a higher one
   std::int64_t ingest_time_us = INT64_MIN;  // it has this or a later one
-  Hash hash{};                      // its previous_hash
+  Hash hash{};                              // its previous_hash
   bool anchored = true;  // false: begun in the middle, where epoch, time and hash before are not known
 };
 
@@ -25,18 +25,18 @@ struct ChainState {
 Hash genesis_hash(const LogId& log_id);
 
 enum class FrameFault {
-  absent,             // the block is zero: nothing was ever written here
-  magic,              // not the beginning of a frame
+  absent,  // the block is zero: nothing was ever written here
+  magic,   // not the beginning of a frame
   header_checksum,
   other_log,
-  not_successor,      // address, position, epoch, time or chain hash do not follow from the frame before
-  length,             // does not fit where it stands
+  not_successor,  // address, position, epoch, time or chain hash do not follow from the frame before
+  length,         // does not fit where it stands
   payload_checksum,
   trailer,
   hash,
-  records,            // the records do not add up to the payload
-  padding,            // bytes between records and trailer are not zero
-  not_on_disk,        // the page cache shows it, the disk does not hold it: a sync of it has failed
+  records,      // the records do not add up to the payload
+  padding,      // bytes between records and trailer are not zero
+  not_on_disk,  // the page cache shows it, the disk does not hold it: a sync of it has failed
 };
 std::string_view text(FrameFault fault);
 

@@ -35,9 +35,8 @@ class FrameBuilder {
 
   // Reserves a record and returns `payload_bytes_max` zeroed, 8-aligned bytes to write the payload into.
   // Requires begin() before and enough bytes_free(); payload_bytes_max is a multiple of 8.
-  virtual std::span<std::byte> begin_record(std::uint16_t type, std::uint16_t version,
-                                            std::span<const Link> links, std::optional<std::uint64_t> key,
-                                            std::size_t payload_bytes_max) = 0;
+  virtual std::span<std::byte> begin_record(std::uint16_t type, std::uint16_t version, std::span<const Link> links,
+                                            std::optional<std::uint64_t> key, std::size_t payload_bytes_max) = 0;
   // Where the record begun last will stand (valid from begin_record on).
   virtual Placed placed() const = 0;
   // Fixes the payload at its first `payload_bytes` bytes (a multiple of 8).

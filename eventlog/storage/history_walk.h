@@ -13,8 +13,7 @@ namespace vigil::eventlog {
 // source must outlive it. Errors are those of LogSource::at, and `damaged` for a link that does not lead back.
 class HistoryWalk {
  public:
-  HistoryWalk(const LogSource& source, Address newest, std::size_t slot)
-      : source_(source), slot_(slot), at_(newest) {}
+  HistoryWalk(const LogSource& source, Address newest, std::size_t slot) : source_(source), slot_(slot), at_(newest) {}
 
   // The event under the walk, then steps to the one before it. Nothing when the history is used up.
   Expected<std::optional<Record>> next();

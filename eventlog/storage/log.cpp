@@ -21,8 +21,8 @@ Expected<LogOptions> checked(LogOptions options) {
   options.frame_bytes_max = std::min({options.frame_bytes_max, options.segment_bytes / 4, kFrameBytesMax});
   options.frame_bytes_max -= options.frame_bytes_max % kBlockBytes;
   if (options.frame_bytes_max < kFrameBytesMin) {
-    return fail(ErrorKind::invalid, "log: frame_bytes_max is " + std::to_string(options.frame_bytes_max) +
-                                        "; it must be at least 64 KiB");
+    return fail(ErrorKind::invalid,
+                "log: frame_bytes_max is " + std::to_string(options.frame_bytes_max) + "; it must be at least 64 KiB");
   }
   return options;
 }
@@ -131,8 +131,10 @@ Expected<Position> WriterLog::settle() {
   committer_->wait_until_idle();
   if (try_commit()) committer_->wait_until_idle();
   if (const auto failure = committer_->failure()) {
-    return fail(ErrorKind::poisoned, "log: an earlier write failed, nothing more is accepted, and the outcome of "
-                                     "what was under way is unknown; start again: " + failure->text);
+    return fail(ErrorKind::poisoned,
+                "log: an earlier write failed, nothing more is accepted, and the outcome of "
+                "what was under way is unknown; start again: " +
+                    failure->text);
   }
   return view_.durable();
 }

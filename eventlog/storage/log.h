@@ -93,8 +93,7 @@ class Log : public LogSource {
 // what it sees, so that nothing undurable is ever shown. refresh() looks for more.
 class LogReader : public LogSource {
  public:
-  static Expected<std::unique_ptr<LogReader>> open(Environment& environment,
-                                                   const std::filesystem::path& directory);
+  static Expected<std::unique_ptr<LogReader>> open(Environment& environment, const std::filesystem::path& directory);
   virtual Expected<Position> refresh() = 0;  // the new durable position
 };
 

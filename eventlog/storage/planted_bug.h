@@ -1,5 +1,5 @@
-// Bugs planted on purpose, to see that the simulated machine finds them (tests/simulation). A build contains one only when
-// it is configured with -DVIGIL_PLANTED_BUG=name; nothing that is shipped is.
+// Bugs planted on purpose, to see that the simulated machine finds them (tests/simulation). A build contains one only
+// when it is configured with -DVIGIL_PLANTED_BUG=name; nothing that is shipped is.
 #pragma once
 
 namespace vigil::eventlog {

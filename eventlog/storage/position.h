@@ -40,7 +40,5 @@ constexpr Position next(Position position) { return Position{position.value() + 
 
 template <class Tag, class Rep>
 struct std::hash<vigil::eventlog::Strong<Tag, Rep>> {
-  std::size_t operator()(vigil::eventlog::Strong<Tag, Rep> id) const {
-    return std::hash<Rep>{}(id.value());
-  }
+  std::size_t operator()(vigil::eventlog::Strong<Tag, Rep> id) const { return std::hash<Rep>{}(id.value()); }
 };

@@ -20,8 +20,7 @@ constexpr std::chrono::milliseconds kFillPause{4};
 
 }  // namespace
 
-SegmentSupply::SegmentSupply(Environment& environment, std::filesystem::path directory,
-                             std::uint64_t segment_bytes)
+SegmentSupply::SegmentSupply(Environment& environment, std::filesystem::path directory, std::uint64_t segment_bytes)
     : environment_(environment),
       directory_(std::move(directory)),
       segment_bytes_(segment_bytes),
@@ -94,8 +93,7 @@ Expected<std::unique_ptr<File>> SegmentSupply::take(const SegmentHeader& header)
   const std::filesystem::path spare = directory_ / kSpareName;
   auto file = environment_.open(spare, OpenMode::write);
   if (!file) return file;
-  if (auto done = (*file)->write_at(0, encode_segment_header(header)); !done)
-    return std::unexpected(done.error());
+  if (auto done = (*file)->write_at(0, encode_segment_header(header)); !done) return std::unexpected(done.error());
   if (auto done = (*file)->sync(); !done) return std::unexpected(done.error());
   if (auto done = environment_.rename(spare, directory_ / segment_name(header.first_position)); !done) {
     return std::unexpected(done.error());

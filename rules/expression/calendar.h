@@ -9,9 +9,7 @@ inline constexpr std::int64_t kHourUs = 3'600'000'000;
 inline constexpr std::int64_t kDayUs = 24 * kHourUs;
 
 // Days since 1970-01-01, rounded towards the past.
-constexpr std::int64_t utc_day(std::int64_t time_us) {
-  return time_us / kDayUs - (time_us % kDayUs < 0 ? 1 : 0);
-}
+constexpr std::int64_t utc_day(std::int64_t time_us) { return time_us / kDayUs - (time_us % kDayUs < 0 ? 1 : 0); }
 
 // 0 – 23.
 constexpr std::int64_t utc_hour(std::int64_t time_us) {

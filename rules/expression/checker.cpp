@@ -12,7 +12,6 @@ namespace {
 
 using eventlog::Error;
 
-
 // The type both can be taken as: equal types, numbers as floating, null as anything.
 std::optional<ValueType> common_type(ValueType a, ValueType b) {
   if (a == b || b == ValueType::null) return a;
@@ -47,8 +46,7 @@ std::string_view described(Parameter parameter) {
 
 std::string quoted(std::string_view word) { return "'" + std::string(word) + "'"; }
 std::string sides(const Node& node) {
-  return ", got " + std::string(name(node.children[0]->type)) + " and " +
-         std::string(name(node.children[1]->type));
+  return ", got " + std::string(name(node.children[0]->type)) + " and " + std::string(name(node.children[1]->type));
 }
 
 // Every check returns false after an error, which is kept.
@@ -100,8 +98,8 @@ bool Checker::check_name(Node& node) {
     return true;
   }
   if (find_function(node.word)) {
-    return refuse(node.offset, quoted(node.word) + " is a function: " +
-                                   std::string(find_function(node.word)->signature));
+    return refuse(node.offset,
+                  quoted(node.word) + " is a function: " + std::string(find_function(node.word)->signature));
   }
   std::vector<std::string_view> names;
   for (const Symbol& symbol : symbols_) names.push_back(symbol.name);
@@ -197,9 +195,9 @@ bool Checker::check_arguments(Node& node) {
   for (std::size_t i = 0; i < count; ++i) {
     const Parameter wanted = function.parameter(i);
     if (accepts(wanted, node.children[i]->type)) continue;
-    return refuse(node.children[i]->offset, "argument " + std::to_string(i + 1) + " of " +
-                                                quoted(function.name) + " must be " + std::string(described(wanted)) +
-                                                ", got " + std::string(name(node.children[i]->type)));
+    return refuse(node.children[i]->offset, "argument " + std::to_string(i + 1) + " of " + quoted(function.name) +
+                                                " must be " + std::string(described(wanted)) + ", got " +
+                                                std::string(name(node.children[i]->type)));
   }
   return true;
 }

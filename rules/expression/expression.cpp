@@ -10,8 +10,7 @@ namespace vigil::rules {
 namespace {
 
 // Runs the steps and returns the result's value. `temporaries` holds kTemporariesMax values, uninitialized.
-Value run(const Expression::Program& program, const Evaluation& evaluation, const Value* slots,
-          Value* temporaries) {
+Value run(const Expression::Program& program, const Evaluation& evaluation, const Value* slots, Value* temporaries) {
   const Value* const banks[] = {temporaries, program.constants.data(), slots};
   const auto read = [&banks](Operand operand) -> const Value& {
     return banks[static_cast<std::size_t>(operand.bank)][operand.index];
@@ -41,8 +40,7 @@ Value run(const Expression::Program& program, const Evaluation& evaluation, cons
 
 Expression::Expression(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
 
-Expected<Expression> Expression::compile_any(std::string_view text, const Symbols& symbols,
-                                             const TextPlace& place) {
+Expected<Expression> Expression::compile_any(std::string_view text, const Symbols& symbols, const TextPlace& place) {
   Expected<NodePtr> root = parse_syntax(text, place);
   if (!root) return std::unexpected(std::move(root.error()));
   if (auto checked = check_types(**root, symbols, text, place); !checked) {
@@ -61,8 +59,8 @@ Expected<Expression> Expression::compile(std::string_view text, const Symbols& s
   const ValueType found = (*root)->type;
   const bool fits = found == wanted || (found == ValueType::integer && wanted == ValueType::floating);
   if (!fits) {
-    const std::string reason = "the value must be " + std::string(name(wanted)) + ", but is " +
-                               std::string(name(found));
+    const std::string reason =
+        "the value must be " + std::string(name(wanted)) + ", but is " + std::string(name(found));
     return std::unexpected(Source(text, place).error(0, reason));
   }
   return Expression(generate_program(**root, wanted, std::string(text)));

@@ -35,9 +35,9 @@ struct Function {
   CallForm form = CallForm::kernel;
   std::size_t arguments_min = 1;
   std::size_t arguments_max = 1;
-  std::array<Parameter, 4> parameters{};  // the last one stands for all that follow
-  ValueType result = ValueType::null;     // null: depends on the arguments
-  Kernel kernel = nullptr;                       // for CallForm::kernel
+  std::array<Parameter, 4> parameters{};          // the last one stands for all that follow
+  ValueType result = ValueType::null;             // null: depends on the arguments
+  Kernel kernel = nullptr;                        // for CallForm::kernel
   Kernel (*kernel_of)(ValueType type) = nullptr;  // for by_type and pairwise
 
   Parameter parameter(std::size_t index) const;

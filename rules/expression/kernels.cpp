@@ -90,12 +90,42 @@ void abs_floating(const Evaluation&, const Value& a, const Value&, Value& out) {
 
 // --- comparison ---
 
-struct Equal { template <class T> static bool apply(T a, T b) { return a == b; } };
-struct NotEqual { template <class T> static bool apply(T a, T b) { return a != b; } };
-struct Less { template <class T> static bool apply(T a, T b) { return a < b; } };
-struct LessEqual { template <class T> static bool apply(T a, T b) { return a <= b; } };
-struct Greater { template <class T> static bool apply(T a, T b) { return a > b; } };
-struct GreaterEqual { template <class T> static bool apply(T a, T b) { return a >= b; } };
+struct Equal {
+  template <class T>
+  static bool apply(T a, T b) {
+    return a == b;
+  }
+};
+struct NotEqual {
+  template <class T>
+  static bool apply(T a, T b) {
+    return a != b;
+  }
+};
+struct Less {
+  template <class T>
+  static bool apply(T a, T b) {
+    return a < b;
+  }
+};
+struct LessEqual {
+  template <class T>
+  static bool apply(T a, T b) {
+    return a <= b;
+  }
+};
+struct Greater {
+  template <class T>
+  static bool apply(T a, T b) {
+    return a > b;
+  }
+};
+struct GreaterEqual {
+  template <class T>
+  static bool apply(T a, T b) {
+    return a >= b;
+  }
+};
 
 // Integers and booleans.
 template <class Comparison, ValueType type>
@@ -311,9 +341,8 @@ void ends_with_kernel(const Evaluation&, const Value& a, const Value& b, Value& 
 }
 
 void contains_kernel(const Evaluation&, const Value& a, const Value& b, Value& out) {
-  on_texts(a, b, out, [](std::string_view text, std::string_view part) {
-    return text.find(part) != std::string_view::npos;
-  });
+  on_texts(a, b, out,
+           [](std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; });
 }
 
 void lower_kernel(const Evaluation& evaluation, const Value& a, const Value& b, Value& out) {
@@ -333,8 +362,8 @@ void distance_kernel(const Evaluation&, const Value& a, const Value&, Value& out
   double at[4];
   bool known = true;
   for (int i = 0; i < 4; ++i) known &= floating_of(degrees[i], at[i]);
-  known = known && std::fabs(at[0]) <= 90 && std::fabs(at[1]) <= 180 && std::fabs(at[2]) <= 90 &&
-          std::fabs(at[3]) <= 180;
+  known =
+      known && std::fabs(at[0]) <= 90 && std::fabs(at[1]) <= 180 && std::fabs(at[2]) <= 90 && std::fabs(at[3]) <= 180;
   out = known ? finite_or_null(distance_km(at[0], at[1], at[2], at[3])) : Value::null();
 }
 

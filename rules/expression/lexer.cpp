@@ -132,10 +132,10 @@ Expected<Token> Lexer::quoted() {
 Expected<Token> Lexer::symbol() {
   using enum TokenKind;
   static constexpr std::array<std::pair<std::string_view, TokenKind>, 20> kSymbols{{
-      {"<=", less_equal}, {">=", greater_equal}, {"==", equal}, {"!=", not_equal}, {"&&", and_},
-      {"||", or_}, {"<", less}, {">", greater}, {"!", not_}, {"+", plus},
-      {"-", minus}, {"*", star}, {"/", slash}, {"%", percent}, {"(", left_paren},
-      {")", right_paren}, {"[", left_bracket}, {"]", right_bracket}, {",", comma}, {"", end},
+      {"<=", less_equal}, {">=", greater_equal}, {"==", equal},        {"!=", not_equal}, {"&&", and_},
+      {"||", or_},        {"<", less},           {">", greater},       {"!", not_},       {"+", plus},
+      {"-", minus},       {"*", star},           {"/", slash},         {"%", percent},    {"(", left_paren},
+      {")", right_paren}, {"[", left_bracket},   {"]", right_bracket}, {",", comma},      {"", end},
   }};
   const std::string_view rest = text_.substr(cursor_);
   if (rest.starts_with("<>")) return fail(cursor_, "unknown operator '<>'; did you mean '!='?");

@@ -12,10 +12,27 @@ enum class TokenKind : std::uint8_t {
   end,
   word,   // a name or function
   value,  // a literal: number, duration, boolean, null, or text
-  plus, minus, star, slash, percent,
-  less, less_equal, greater, greater_equal, equal, not_equal,
-  and_, or_, not_, in, list,
-  left_paren, right_paren, left_bracket, right_bracket, comma,
+  plus,
+  minus,
+  star,
+  slash,
+  percent,
+  less,
+  less_equal,
+  greater,
+  greater_equal,
+  equal,
+  not_equal,
+  and_,
+  or_,
+  not_,
+  in,
+  list,
+  left_paren,
+  right_paren,
+  left_bracket,
+  right_bracket,
+  comma,
 };
 
 struct Token {

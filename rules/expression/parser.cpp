@@ -86,9 +86,7 @@ class Parser {
   std::size_t nesting_ = 0;  // of prefix() calls, so that the stack is bounded like the tree
 };
 
-std::string too_deep() {
-  return "nested deeper than " + std::to_string(kExpressionDepthMax) + " levels";
-}
+std::string too_deep() { return "nested deeper than " + std::to_string(kExpressionDepthMax) + " levels"; }
 
 // Sets the depth of a node whose children are complete.
 NodePtr Parser::grown(NodePtr node) {
@@ -294,8 +292,8 @@ std::string_view spelling(Operator op) {
 Expected<NodePtr> parse_syntax(std::string_view text, const TextPlace& place) {
   const Source source(text, place);
   if (text.size() > kExpressionBytesMax) {
-    return std::unexpected(source.error(
-        0, "the expression is longer than " + std::to_string(kExpressionBytesMax) + " bytes"));
+    return std::unexpected(
+        source.error(0, "the expression is longer than " + std::to_string(kExpressionBytesMax) + " bytes"));
   }
   return Parser(source).parse();
 }

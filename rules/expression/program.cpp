@@ -9,7 +9,6 @@
 namespace vigil::rules {
 namespace {
 
-
 // The type on which a comparison or arithmetic of two children works.
 ValueType operating_type(const Node& node) {
   const ValueType left = node.children[0]->type;
@@ -71,11 +70,8 @@ class Generator {
 
 Operand Generator::generate(const Node& node, std::uint16_t top) {
   switch (node.kind) {
-    case NodeKind::literal:
-      return node.type == ValueType::text ? text_constant(node.word) : constant(node.literal);
-    case NodeKind::name:
-      slots_.insert(node.slot);
-      return {Bank::slot, static_cast<std::uint16_t>(node.slot)};
+    case NodeKind::literal: return node.type == ValueType::text ? text_constant(node.word) : constant(node.literal);
+    case NodeKind::name: slots_.insert(node.slot); return {Bank::slot, static_cast<std::uint16_t>(node.slot)};
     case NodeKind::operation: return operation(node, top);
     case NodeKind::call: return call(node, top);
     case NodeKind::in_set: return in_set(node, top);

@@ -21,12 +21,12 @@ struct Operand {
 };
 
 enum class Control : std::uint8_t {
-  compute,            // out = kernel(a, b)
-  jump,               // always
-  jump_if_false,      // when a is false (not when null)
-  jump_if_true,       // when a is true
-  jump_unless_true,   // when a is false or null
-  jump_unless_null,   // when a is not null
+  compute,           // out = kernel(a, b)
+  jump,              // always
+  jump_if_false,     // when a is false (not when null)
+  jump_if_true,      // when a is true
+  jump_unless_true,  // when a is false or null
+  jump_unless_null,  // when a is not null
 };
 
 struct Step {

@@ -13,9 +13,21 @@ namespace vigil::rules {
 struct Function;
 
 enum class Operator : std::uint8_t {
-  or_, and_, not_,
-  equal, not_equal, less, less_equal, greater, greater_equal,
-  add, subtract, multiply, divide, modulo, negate,
+  or_,
+  and_,
+  not_,
+  equal,
+  not_equal,
+  less,
+  less_equal,
+  greater,
+  greater_equal,
+  add,
+  subtract,
+  multiply,
+  divide,
+  modulo,
+  negate,
 };
 std::string_view spelling(Operator op);
 

@@ -48,9 +48,7 @@ static_assert(in_order());
 
 std::span<const AggregateTraits> all_aggregates() { return kAggregates; }
 
-const AggregateTraits& traits_of(Aggregate aggregate) {
-  return kAggregates[static_cast<std::size_t>(aggregate)];
-}
+const AggregateTraits& traits_of(Aggregate aggregate) { return kAggregates[static_cast<std::size_t>(aggregate)]; }
 
 const AggregateTraits* find_aggregate(std::string_view name) {
   for (const AggregateTraits& traits : kAggregates) {

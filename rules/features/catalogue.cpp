@@ -1,11 +1,11 @@
 #include "rules/features/catalogue.h"
 
+#include <openssl/sha.h>
+#include <toml++/toml.h>
 #include <algorithm>
 #include <initializer_list>
 #include <map>
-#include <openssl/sha.h>
 #include <set>
-#include <toml++/toml.h>
 
 #include "rules/expression/duration.h"
 #include "rules/expression/suggestion.h"
@@ -24,11 +24,10 @@ using Names = std::vector<std::string_view>;
 constexpr std::array<std::string_view, 11> kKeys{"name",      "entity",     "aggregate",  "window",
                                                  "delay",     "field",      "filter",     "exclude_current",
                                                  "divide_by", "expression", "description"};
-constexpr std::array<std::string_view, kColumns> kNumberFields{
-    "merchant_id", "device_id", "customer_id", "country", "card_country", "category", "channel", "currency"};
+constexpr std::array<std::string_view, kColumns> kNumberFields{"merchant_id",  "device_id", "customer_id", "country",
+                                                               "card_country", "category",  "channel",     "currency"};
 // Words of the expression language, which a feature could not be told apart from.
-constexpr std::array<std::string_view, 8> kReservedWords{"and",  "or",   "not",   "in",
-                                                         "list", "true", "false", "null"};
+constexpr std::array<std::string_view, 8> kReservedWords{"and", "or", "not", "in", "list", "true", "false", "null"};
 
 std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
 
@@ -46,11 +45,10 @@ class FeatureParser {
 
   Expected<Feature> parse() {
     feature_.place = place_of(table_);
-    const bool ok =
-        check_keys() && parse_name() && parse_aggregate() && parse_description() &&
-        (feature_.aggregate == Aggregate::expression
-             ? parse_expression()
-             : parse_entity() && parse_field() && parse_window() && parse_filter() && parse_current());
+    const bool ok = check_keys() && parse_name() && parse_aggregate() && parse_description() &&
+                    (feature_.aggregate == Aggregate::expression
+                         ? parse_expression()
+                         : parse_entity() && parse_field() && parse_window() && parse_filter() && parse_current());
     if (!ok) return std::unexpected(error_);
     return std::move(feature_);
   }
@@ -84,8 +82,8 @@ class FeatureParser {
   }
 
   bool fail_at(const TextPlace& place, const std::string& reason) {
-    error_ = {ErrorKind::invalid, place.file + ':' + std::to_string(place.line) + ':' +
-                                      std::to_string(place.column) + ": " + reason};
+    error_ = {ErrorKind::invalid,
+              place.file + ':' + std::to_string(place.line) + ':' + std::to_string(place.column) + ": " + reason};
     return false;
   }
   bool fail(const std::string& reason) { return fail_at(feature_.place, reason); }
@@ -111,8 +109,7 @@ class FeatureParser {
   bool belongs(std::string_view key, bool allowed) {
     const toml::node* node = table_.get(key);
     if (node == nullptr || allowed) return true;
-    return fail(*node, quoted(key) + " does not belong to the aggregate " +
-                           quoted(traits_of(feature_.aggregate).name));
+    return fail(*node, quoted(key) + " does not belong to the aggregate " + quoted(traits_of(feature_.aggregate).name));
   }
 
   bool parse_name() {
@@ -132,8 +129,7 @@ class FeatureParser {
       return fail(node, quoted(*name) + " is a word of the expression language; choose another name");
     }
     for (const Symbol& symbol : transaction_symbols()) {
-      if (symbol.name == *name)
-        return fail(node, quoted(*name) + " is a transaction field; choose another name");
+      if (symbol.name == *name) return fail(node, quoted(*name) + " is a transaction field; choose another name");
     }
     feature_.name = std::move(*name);
     return true;
@@ -147,8 +143,7 @@ class FeatureParser {
     if (traits == nullptr) {
       Names names;
       for (const AggregateTraits& known : all_aggregates()) names.push_back(known.name);
-      return fail(*table_.get("aggregate"),
-                  "unknown aggregate " + quoted(*name) + did_you_mean(*name, names));
+      return fail(*table_.get("aggregate"), "unknown aggregate " + quoted(*name) + did_you_mean(*name, names));
     }
     feature_.aggregate = traits->aggregate;
     feature_.type = traits->type;
@@ -171,8 +166,7 @@ class FeatureParser {
   }
 
   bool parse_entity() {
-    static constexpr std::array<std::string_view, eventlog::kEntityKinds> kEntities{"customer", "merchant",
-                                                                                    "device"};
+    static constexpr std::array<std::string_view, eventlog::kEntityKinds> kEntities{"customer", "merchant", "device"};
     std::optional<std::string> name;
     if (!text_of("entity", name)) return false;
     if (!name) return fail("feature " + quoted(feature_.name) + " needs an 'entity': " + all_of(kEntities));
@@ -225,14 +219,11 @@ class FeatureParser {
                   quoted(*text) + " is no length of time; write a number and s, m, h or d, such as \"10m\"");
     }
     us = *duration;
-    return us <= kReachMaxUs
-               ? true
-               : fail(*table_.get(key), "window and delay together may reach back 730d at most");
+    return us <= kReachMaxUs ? true : fail(*table_.get(key), "window and delay together may reach back 730d at most");
   }
 
   bool parse_window() {
-    if (!parse_duration("window", feature_.window_us) || !parse_duration("delay", feature_.delay_us))
-      return false;
+    if (!parse_duration("window", feature_.window_us) || !parse_duration("delay", feature_.delay_us)) return false;
     if (traits_of(feature_.aggregate).windowed && feature_.window_us == 0) {
       return fail("feature " + quoted(feature_.name) + " needs a 'window', such as \"10m\" or \"30d\"");
     }
@@ -247,8 +238,7 @@ class FeatureParser {
     if (!text_of("filter", filter)) return false;
     if (!filter) {
       if (traits_of(feature_.aggregate).filter != FilterUse::required) return true;
-      return fail("feature " + quoted(feature_.name) +
-                  " needs a 'filter': a ratio is the share that passes it");
+      return fail("feature " + quoted(feature_.name) + " needs a 'filter': a ratio is the share that passes it");
     }
     feature_.filter = std::move(*filter);
     const auto compiled = Expression::compile(feature_.filter, transaction_symbols(), ValueType::boolean,
@@ -299,8 +289,7 @@ std::optional<std::string> clash(const Feature& feature, std::map<std::string, T
                                  std::array<std::set<std::string>, eventlog::kEntityKinds>& filters) {
   const auto [known, added] = names.emplace(feature.name, feature.place);
   if (!added) {
-    return "a feature " + quoted(feature.name) + " was already declared in line " +
-           std::to_string(known->second.line);
+    return "a feature " + quoted(feature.name) + " was already declared in line " + std::to_string(known->second.line);
   }
   if (feature.filter.empty()) return std::nullopt;
   auto& of_kind = filters[static_cast<std::size_t>(*feature.entity)];
@@ -329,8 +318,7 @@ Expected<std::vector<Feature>> parse_features(const toml::table& document, std::
     if (!feature) return std::unexpected(feature.error());
     if (const auto reason = clash(*feature, names, filters)) return invalid_at(feature->place, *reason);
     if (features.size() == kFeaturesMax) {
-      return invalid_at(feature->place,
-                        "a catalogue has at most " + std::to_string(kFeaturesMax) + " features");
+      return invalid_at(feature->place, "a catalogue has at most " + std::to_string(kFeaturesMax) + " features");
     }
     features.push_back(std::move(*feature));
   }
@@ -377,8 +365,7 @@ std::optional<std::size_t> Catalogue::index_of(std::string_view name) const {
 
 std::int64_t Catalogue::reach_us() const {
   std::int64_t reach_us = 0;
-  for (const Feature& feature : features_)
-    reach_us = std::max(reach_us, feature.window_us + feature.delay_us);
+  for (const Feature& feature : features_) reach_us = std::max(reach_us, feature.window_us + feature.delay_us);
   return reach_us;
 }
 

@@ -56,7 +56,7 @@ struct Feature {
   std::string name;
   std::optional<eventlog::EntityKind> entity;  // nothing for `expression`
   Aggregate aggregate = Aggregate::count;
-  std::string field;  // "amount_base" unless said otherwise; distinct, last, seen_before: an id or code
+  std::string field;           // "amount_base" unless said otherwise; distinct, last, seen_before: an id or code
   std::int64_t window_us = 0;  // 0 for aggregates without a window
   std::int64_t delay_us = 0;
   std::string filter;  // expression text, "" for all

@@ -25,9 +25,7 @@ class CountedNumbers {
     std::uint32_t count = 0;
   };
 
-  std::size_t home(std::uint32_t number) const {
-    return (number * std::uint64_t{0x9e3779b97f4a7c15}) >> shift_;
-  }
+  std::size_t home(std::uint32_t number) const { return (number * std::uint64_t{0x9e3779b97f4a7c15}) >> shift_; }
   std::size_t find(std::uint32_t number) const;  // its slot, or the empty one where it would go
   void grow();
 

@@ -1,8 +1,8 @@
 #include "rules/features/decision_state.h"
 
+#include <xxhash.h>
 #include <algorithm>
 #include <array>
-#include <xxhash.h>
 
 #include "eventlog/storage/invariant.h"
 #include "rules/expression/transaction_fields.h"
@@ -86,13 +86,10 @@ class PrefetchQueue {
 
 struct DecisionState::Impl final : ColumnTexts {
   Impl(const Catalogue& catalogue, std::int64_t lateness_us)
-      : plan(make_plan(catalogue, sizeof(EntityRecord))),
-        passed(plan.filters.size()),
-        slots(kTransactionFields) {
+      : plan(make_plan(catalogue, sizeof(EntityRecord))), passed(plan.filters.size()), slots(kTransactionFields) {
     std::int64_t keep_us = 0;
-    eventlog::invariant(
-        lateness_us >= 0 && !__builtin_add_overflow(catalogue.reach_us(), lateness_us, &keep_us),
-        "lateness is a length of time");
+    eventlog::invariant(lateness_us >= 0 && !__builtin_add_overflow(catalogue.reach_us(), lateness_us, &keep_us),
+                        "lateness is a length of time");
     for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
       stores[kind] = std::make_unique<EntityStore>(plan.kinds[kind], keep_us);
     }
@@ -128,8 +125,8 @@ struct DecisionState::Impl final : ColumnTexts {
   bool observed_just_now(const eventlog::TransactionDecided& event) const {
     const eventlog::Transaction& transaction = event.transaction;
     return !passed_id.empty() && passed_id.data() == transaction.id.data() &&
-           passed_id.size() == transaction.id.size() &&
-           passed_time_us == transaction.event_time.value() && passed_amount_minor == event.amount_base_minor;
+           passed_id.size() == transaction.id.size() && passed_time_us == transaction.event_time.value() &&
+           passed_amount_minor == event.amount_base_minor;
   }
   std::uint16_t flags_of(std::size_t kind) const {
     const auto& filters = plan.kinds[kind].filters;
@@ -140,8 +137,8 @@ struct DecisionState::Impl final : ColumnTexts {
     return static_cast<std::uint16_t>(flags);
   }
 
-  void observe(const eventlog::Transaction& transaction, std::int64_t amount_base_minor,
-               std::span<const Value> fields, std::span<Value> values);
+  void observe(const eventlog::Transaction& transaction, std::int64_t amount_base_minor, std::span<const Value> fields,
+               std::span<Value> values);
   void apply(const eventlog::TransactionDecided& event, eventlog::Address address);
   void place_label(const eventlog::LabelReported& event, const EntityIds& ids);
   void advance(std::int64_t time_us);
@@ -206,9 +203,8 @@ void DecisionState::Impl::advance(std::int64_t time_us) {
 
 void DecisionState::Impl::apply(const eventlog::TransactionDecided& event, eventlog::Address address) {
   const eventlog::Transaction& transaction = event.transaction;
-  eventlog::invariant(
-      event.amount_base_minor >= 0 && event.amount_base_minor <= eventlog::kAmountBaseMinorMax,
-      "an accepted amount fits a window entry");
+  eventlog::invariant(event.amount_base_minor >= 0 && event.amount_base_minor <= eventlog::kAmountBaseMinorMax,
+                      "an accepted amount fits a window entry");
   if (!observed_just_now(event)) {
     passed_category = passed_channel = kNeverSeen;
     if (!plan.filters.empty()) {

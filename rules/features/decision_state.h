@@ -39,12 +39,11 @@ class DecisionState {
 
   // The values of all features for `transaction` as of now, in catalogue order. `fields` are the
   // transaction's slots (fill_transaction_fields). Text values stay valid until the next apply().
-  void observe(const eventlog::Transaction& transaction, std::int64_t amount_base_minor,
-               std::span<const Value> fields, std::span<Value> values);
+  void observe(const eventlog::Transaction& transaction, std::int64_t amount_base_minor, std::span<const Value> fields,
+               std::span<Value> values);
 
   // The links the next event about these entities has to carry ("" = not concerned).
-  eventlog::EntityLinks links(std::string_view customer_id, std::string_view merchant_id,
-                              std::string_view device_id);
+  eventlog::EntityLinks links(std::string_view customer_id, std::string_view merchant_id, std::string_view device_id);
 
   // Folds; `address` is where the event stands (it becomes the newest of each entity it concerns).
   // apply(TransactionDecided) directly after observe() of the same transaction reuses what was looked up.

@@ -1,9 +1,9 @@
 #include "rules/features/entity_store.h"
 
+#include <xxhash.h>
 #include <cstring>
 #include <new>
 #include <type_traits>
-#include <xxhash.h>
 
 namespace vigil::rules {
 namespace {

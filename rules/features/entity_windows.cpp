@@ -25,8 +25,7 @@ void EntityWindows::set_stream_time(std::int64_t newest_us) {
   rings_->set_reference(newest_us);
 }
 
-void EntityWindows::count(EntityRecord& record, const WindowPlan& window, const std::byte* entry,
-                          std::int32_t sign) {
+void EntityWindows::count(EntityRecord& record, const WindowPlan& window, const std::byte* entry, std::int32_t sign) {
   if (window.only_length) return;
   const std::uint16_t flags = EntryLayout::flags(entry);
   for (const Accumulator& sums : window.summed) {
@@ -97,8 +96,7 @@ void EntityWindows::slide(EntityRecord& record, std::int64_t time_us) {
   record.windows_at_us = time_us;
 }
 
-void EntityWindows::slide_window(EntityRecord& record, const WindowPlan& window, bool backwards,
-                                 std::int64_t time_us) {
+void EntityWindows::slide_window(EntityRecord& record, const WindowPlan& window, bool backwards, std::int64_t time_us) {
   const EntryRing& ring = record.ring;
   const std::uint32_t stride = plan_.layout.stride;
   const std::int64_t upper = minus_or_least(time_us, window.delay_us);
@@ -228,15 +226,10 @@ void EntityWindows::set_flag(EntityRecord& record, const LabelledEntry& label, s
   }
 }
 
-void EntityWindows::set_fraud(EntityRecord& record, const LabelledEntry& label) {
-  set_flag(record, label, 1);
-}
-void EntityWindows::clear_fraud(EntityRecord& record, const LabelledEntry& label) {
-  set_flag(record, label, -1);
-}
+void EntityWindows::set_fraud(EntityRecord& record, const LabelledEntry& label) { set_flag(record, label, 1); }
+void EntityWindows::clear_fraud(EntityRecord& record, const LabelledEntry& label) { set_flag(record, label, -1); }
 
-const CountedNumbers* EntityWindows::counts(EntityRecord& record, const WindowPlan& window,
-                                            const NumberSet& set) {
+const CountedNumbers* EntityWindows::counts(EntityRecord& record, const WindowPlan& window, const NumberSet& set) {
   const WindowBounds& at = bounds(record, window);
   const std::uint32_t length = at.hi - at.lo;
   auto* numbers = record.get<CountedNumbers*>(set.counts);

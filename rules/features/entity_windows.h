@@ -90,10 +90,8 @@ class EntityWindows {
  private:
   void slide_window(EntityRecord& record, const WindowPlan& window, bool backwards, std::int64_t time_us);
   void count(EntityRecord& record, const WindowPlan& window, const std::byte* entry, std::int32_t sign);
-  static void count_extremes(EntityRecord& record, const Accumulator& sums, const std::byte* entry,
-                             std::int32_t sign);
-  void count_numbers(EntityRecord& record, const WindowPlan& window, const std::byte* entry,
-                     std::int32_t sign);
+  static void count_extremes(EntityRecord& record, const Accumulator& sums, const std::byte* entry, std::int32_t sign);
+  void count_numbers(EntityRecord& record, const WindowPlan& window, const std::byte* entry, std::int32_t sign);
   void forget_expired(EntityRecord& record);
   void drop_oldest(EntityRecord& record);
   void set_flag(EntityRecord& record, const LabelledEntry& label, std::int32_t sign);

@@ -54,7 +54,7 @@ struct EntryLayout {
   std::array<std::uint8_t, kColumns> width{};  // bytes of each column, 0: not kept; 2 to 4
   std::array<std::uint8_t, kColumns> kept{};   // the columns that are kept
   std::uint8_t kept_columns = 0;
-  std::uint16_t hash_mask = 0;                 // the flag bits that hold a hash of the transaction id
+  std::uint16_t hash_mask = 0;  // the flag bits that hold a hash of the transaction id
 
   void arrange() {
     stride = has_amount ? kAmountAt + kAmountBytes : kAmountAt;
@@ -79,8 +79,7 @@ struct EntryLayout {
     return static_cast<std::int64_t>(load(entry + kAmountAt) & ((std::uint64_t{1} << 40) - 1));
   }
   std::uint32_t column(const std::byte* entry, std::size_t index) const {
-    return static_cast<std::uint32_t>(load(entry + at[index]) &
-                                      ((std::uint64_t{1} << (8 * width[index])) - 1));
+    return static_cast<std::uint32_t>(load(entry + at[index]) & ((std::uint64_t{1} << (8 * width[index])) - 1));
   }
 
   void write(const Entry& entry, std::byte* to) const {

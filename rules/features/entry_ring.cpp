@@ -21,8 +21,7 @@ std::size_t directory_bytes(std::uint16_t capacity) { return capacity * sizeof(C
 const RingStore::LargeChunk& RingStore::large_chunk(const EntryRing& ring, EntryIndex index) const {
   const LargeRing& large = *large_[ring.where];
   const LargeChunk& newest = large.chunks.back();
-  if (index - ring.begin >= newest.start - ring.begin && newest.start - ring.begin <= ring.size())
-    return newest;
+  if (index - ring.begin >= newest.start - ring.begin && newest.start - ring.begin <= ring.size()) return newest;
   // The first chunk may start before ring.begin; differences are taken from its start.
   const EntryIndex origin = large.chunks[large.first].start;
   const auto behind = std::upper_bound(
@@ -92,8 +91,7 @@ EntryIndex RingStore::insert(EntryRing& ring, const Entry& entry) {
   } else {
     make_room_small(ring);
     ++ring.end;
-    for (EntryIndex i = ring.end - 1; i != index; --i)
-      std::memcpy(at(ring, i), at(ring, i - 1), layout_.stride);
+    for (EntryIndex i = ring.end - 1; i != index; --i) std::memcpy(at(ring, i), at(ring, i - 1), layout_.stride);
     place = at(ring, index);
   }
   layout_.write(entry, place);
@@ -245,8 +243,8 @@ std::byte* RingStore::open_large(EntryRing& ring, EntryIndex index) {
   if (at_end && large.chunks.back().count == kLargeChunk) {
     large.chunks.push_back({arena_.allocate(chunk_bytes(kLargeChunk)), index, 0});
   }
-  std::size_t number = at_end ? large.chunks.size() - 1
-                              : static_cast<std::size_t>(&large_chunk(ring, index) - large.chunks.data());
+  std::size_t number =
+      at_end ? large.chunks.size() - 1 : static_cast<std::size_t>(&large_chunk(ring, index) - large.chunks.data());
   if (large.chunks[number].count == kLargeChunk) {
     split(large, number);
     if (index - large.chunks[number].start > large.chunks[number].count) ++number;

@@ -59,8 +59,7 @@ class RingStore {
   void set_reference(std::int64_t newest_us) { reference_us_ = newest_us; }
 
   std::int64_t time_us(const std::byte* entry) const {
-    const std::uint64_t age =
-        (static_cast<std::uint64_t>(reference_us_) - (layout_.word(entry) >> 16)) & kTimeMask;
+    const std::uint64_t age = (static_cast<std::uint64_t>(reference_us_) - (layout_.word(entry) >> 16)) & kTimeMask;
     return reference_us_ - static_cast<std::int64_t>(age);
   }
   // ring.begin <= index < ring.end.

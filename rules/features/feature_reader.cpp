@@ -15,8 +15,7 @@ constexpr double kSecondsPerHour = 3600.0;
 // One window feature while it is read.
 class WindowReader {
  public:
-  WindowReader(const FeaturePlan& feature, const Observed& observed, EntityRecord& record,
-               EntityWindows& windows)
+  WindowReader(const FeaturePlan& feature, const Observed& observed, EntityRecord& record, EntityWindows& windows)
       : feature_(feature),
         observed_(observed),
         record_(record),
@@ -24,46 +23,31 @@ class WindowReader {
         window_(windows.plan().windows[feature.window]),
         sums_(window_.accumulators[feature.accumulator]),
         bounds_(record.get<WindowBounds>(window_.bounds)),
-        with_current_(feature.counts_current &&
-                      (observed.flags[feature.kind] & feature.mask) == feature.mask) {}
+        with_current_(feature.counts_current && (observed.flags[feature.kind] & feature.mask) == feature.mask) {}
 
   Value read() const {
     switch (feature_.aggregate) {
-      case Aggregate::count:
-        return integer(count());
-      case Aggregate::sum:
-        return amount(sum());
-      case Aggregate::mean:
-        return count() == 0 ? Value::null() : Value::of(mean_of(sum(), count() * divisor()));
+      case Aggregate::count: return integer(count());
+      case Aggregate::sum: return amount(sum());
+      case Aggregate::mean: return count() == 0 ? Value::null() : Value::of(mean_of(sum(), count() * divisor()));
       case Aggregate::stddev:
-        return count() == 0 ? Value::null()
-                            : Value::of(standard_deviation_of(sum(), squares(), count()) /
-                                        static_cast<double>(divisor()));
-      case Aggregate::min:
-        return extreme(sums_.smallest, std::less<>());
-      case Aggregate::max:
-        return extreme(sums_.largest, std::greater<>());
-      case Aggregate::distinct:
-        return integer(distinct());
-      case Aggregate::ratio:
-        return rate(count(), bounds_.hi - bounds_.lo + (feature_.counts_current ? 1u : 0u));
-      case Aggregate::fraud_count:
-        return integer(record_.get<std::uint32_t>(sums_.frauds));
-      case Aggregate::fraud_rate:
-        return rate(record_.get<std::uint32_t>(sums_.frauds), count());
-      case Aggregate::decline_count:
-        return integer(record_.get<std::uint32_t>(sums_.declines));
-      case Aggregate::zscore:
-        return zscore_of(observed_.amount_minor, sum(), squares(), count());
-      case Aggregate::seen_before:
-        return seen_before();
-      default:
-        return Value::null();
+        return count() == 0
+                   ? Value::null()
+                   : Value::of(standard_deviation_of(sum(), squares(), count()) / static_cast<double>(divisor()));
+      case Aggregate::min: return extreme(sums_.smallest, std::less<>());
+      case Aggregate::max: return extreme(sums_.largest, std::greater<>());
+      case Aggregate::distinct: return integer(distinct());
+      case Aggregate::ratio: return rate(count(), bounds_.hi - bounds_.lo + (feature_.counts_current ? 1u : 0u));
+      case Aggregate::fraud_count: return integer(record_.get<std::uint32_t>(sums_.frauds));
+      case Aggregate::fraud_rate: return rate(record_.get<std::uint32_t>(sums_.frauds), count());
+      case Aggregate::decline_count: return integer(record_.get<std::uint32_t>(sums_.declines));
+      case Aggregate::zscore: return zscore_of(observed_.amount_minor, sum(), squares(), count());
+      case Aggregate::seen_before: return seen_before();
+      default: return Value::null();
     }
   }
 
-  static Value zscore_of(std::int64_t amount, std::int64_t sum, unsigned __int128 squares,
-                         std::uint64_t count) {
+  static Value zscore_of(std::int64_t amount, std::int64_t sum, unsigned __int128 squares, std::uint64_t count) {
     if (count < 2) return Value::null();
     const double deviation = standard_deviation_of(sum, squares, count);
     if (!(deviation > 0)) return Value::null();
@@ -82,8 +66,7 @@ class WindowReader {
   }
 
   std::uint32_t count() const {
-    const std::uint32_t kept =
-        sums_.mask == 0 ? bounds_.hi - bounds_.lo : record_.get<std::uint32_t>(sums_.count);
+    const std::uint32_t kept = sums_.mask == 0 ? bounds_.hi - bounds_.lo : record_.get<std::uint32_t>(sums_.count);
     return kept + (with_current_ ? 1 : 0);
   }
   std::int64_t sum() const {
@@ -243,8 +226,7 @@ Value speed(Observed& observed, std::uint8_t kind, const Lifetime& lifetime) {
 Value mean_of_lifetime(const FeaturePlan& feature, const Observed& observed, const Lifetime& lifetime) {
   const std::uint64_t count = lifetime.transactions + (feature.counts_current ? 1 : 0);
   if (count == 0) return Value::null();
-  return Value::of(
-      mean_of(lifetime.amount_sum_minor + (feature.counts_current ? observed.amount_minor : 0), count));
+  return Value::of(mean_of(lifetime.amount_sum_minor + (feature.counts_current ? observed.amount_minor : 0), count));
 }
 
 Value last_text(const FeaturePlan& feature, const EntityRecord& record, const EntityWindows& windows,
@@ -255,35 +237,27 @@ Value last_text(const FeaturePlan& feature, const EntityRecord& record, const En
 
 }  // namespace
 
-Value read_feature(const FeaturePlan& feature, Observed& observed, EntityWindows& windows,
-                   const ColumnTexts& texts) {
+Value read_feature(const FeaturePlan& feature, Observed& observed, EntityWindows& windows, const ColumnTexts& texts) {
   EntityRecord* record = observed.records[feature.kind];
   if (record == nullptr) return Value::null();
   const Lifetime& lifetime = record->lifetime;
   const bool known = lifetime.transactions > 0;
   switch (feature.aggregate) {
-    case Aggregate::last:
-      return last_text(feature, *record, windows, texts);
+    case Aggregate::last: return last_text(feature, *record, windows, texts);
     case Aggregate::seconds_since_last:
       return known ? Value::of(seconds_between(lifetime.last_seen.value(), observed.time_us)) : Value::null();
     case Aggregate::seconds_since_first_seen:
-      return known ? Value::of(seconds_between(lifetime.first_seen.value(), observed.time_us))
-                   : Value::null();
-    case Aggregate::distance_km_from_last:
-      return distance_from_last(observed, feature.kind, lifetime);
-    case Aggregate::speed_kmh_from_last:
-      return speed(observed, feature.kind, lifetime);
-    case Aggregate::distance_km_from_home:
-      return distance(record->home, observed.place);
+      return known ? Value::of(seconds_between(lifetime.first_seen.value(), observed.time_us)) : Value::null();
+    case Aggregate::distance_km_from_last: return distance_from_last(observed, feature.kind, lifetime);
+    case Aggregate::speed_kmh_from_last: return speed(observed, feature.kind, lifetime);
+    case Aggregate::distance_km_from_home: return distance(record->home, observed.place);
     case Aggregate::lifetime_count:
       return Value::of(static_cast<std::int64_t>(lifetime.transactions + (feature.counts_current ? 1 : 0)));
-    case Aggregate::lifetime_mean:
-      return mean_of_lifetime(feature, observed, lifetime);
+    case Aggregate::lifetime_mean: return mean_of_lifetime(feature, observed, lifetime);
     case Aggregate::lifetime_zscore:
-      return WindowReader::zscore_of(observed.amount_minor, lifetime.amount_sum_minor,
-                                     lifetime.amount_square_sum, lifetime.transactions);
-    default:
-      return WindowReader(feature, observed, *record, windows).read();
+      return WindowReader::zscore_of(observed.amount_minor, lifetime.amount_sum_minor, lifetime.amount_square_sum,
+                                     lifetime.transactions);
+    default: return WindowReader(feature, observed, *record, windows).read();
   }
 }
 

@@ -34,7 +34,6 @@ class ColumnTexts {
 
 // The value of one feature that is read from a record (all aggregates but `expression`). docs/features.md
 // defines each.
-Value read_feature(const FeaturePlan& feature, Observed& observed, EntityWindows& windows,
-                   const ColumnTexts& texts);
+Value read_feature(const FeaturePlan& feature, Observed& observed, EntityWindows& windows, const ColumnTexts& texts);
 
 }  // namespace vigil::rules

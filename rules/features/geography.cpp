@@ -12,8 +12,8 @@ constexpr double kRadiansPerDegree = kPi / 180.0;
 double sine_near_zero(double x) {
   const double z = x * x;
   const double tail =
-      -1.0 / 6 + z * (1.0 / 120 + z * (-1.0 / 5040 + z * (1.0 / 362880 +
-                                                          z * (-1.0 / 39916800 + z * (1.0 / 6227020800.0)))));
+      -1.0 / 6 +
+      z * (1.0 / 120 + z * (-1.0 / 5040 + z * (1.0 / 362880 + z * (-1.0 / 39916800 + z * (1.0 / 6227020800.0)))));
   return x + x * z * tail;
 }
 
@@ -21,9 +21,8 @@ double cosine_near_zero(double x) {
   const double z = x * x;
   const double tail =
       -1.0 / 2 +
-      z * (1.0 / 24 +
-           z * (-1.0 / 720 + z * (1.0 / 40320 + z * (-1.0 / 3628800 +
-                                                     z * (1.0 / 479001600 + z * (-1.0 / 87178291200.0))))));
+      z * (1.0 / 24 + z * (-1.0 / 720 + z * (1.0 / 40320 + z * (-1.0 / 3628800 +
+                                                                z * (1.0 / 479001600 + z * (-1.0 / 87178291200.0))))));
   return 1.0 + z * tail;
 }
 
@@ -55,14 +54,13 @@ double distance_from(double latitude_a, double latitude_b, double latitude_diffe
                      double longitude_difference) {
   double across = std::fabs(longitude_difference);
   if (across > 180.0) across = 360.0 - across;
-  const double parallels =
-      cosine_of_degrees(std::fabs(latitude_a)) * cosine_of_degrees(std::fabs(latitude_b));
+  const double parallels = cosine_of_degrees(std::fabs(latitude_a)) * cosine_of_degrees(std::fabs(latitude_b));
   // near = sin²(d/2) and far = cos²(d/2) of the angle d; far is the haversine to the antipode and is computed
   // on its own, since 1 − near has no correct digits left for places almost opposite.
-  const double near = square(sine_of_degrees(std::fabs(latitude_difference) / 2)) +
-                      parallels * square(sine_of_degrees(across / 2));
-  const double far = square(sine_of_degrees(std::fabs(latitude_sum) / 2)) +
-                     parallels * square(cosine_of_degrees(across / 2));
+  const double near =
+      square(sine_of_degrees(std::fabs(latitude_difference) / 2)) + parallels * square(sine_of_degrees(across / 2));
+  const double far =
+      square(sine_of_degrees(std::fabs(latitude_sum) / 2)) + parallels * square(cosine_of_degrees(across / 2));
   if (near <= far) return 2 * kEarthRadiusKm * arctangent(std::sqrt(near / far));
   return kEarthRadiusKm * (kPi - 2 * arctangent(std::sqrt(far / near)));
 }
@@ -74,10 +72,9 @@ double distance_km(eventlog::Place a, eventlog::Place b) {
   const std::int64_t latitude_difference = std::int64_t{a.latitude_e7} - b.latitude_e7;
   const std::int64_t latitude_sum = std::int64_t{a.latitude_e7} + b.latitude_e7;
   const std::int64_t longitude_difference = std::int64_t{a.longitude_e7} - b.longitude_e7;
-  return distance_from(a.latitude_e7 / kPerDegree, b.latitude_e7 / kPerDegree,
-                       static_cast<double>(latitude_difference) / kPerDegree,
-                       static_cast<double>(latitude_sum) / kPerDegree,
-                       static_cast<double>(longitude_difference) / kPerDegree);
+  return distance_from(
+      a.latitude_e7 / kPerDegree, b.latitude_e7 / kPerDegree, static_cast<double>(latitude_difference) / kPerDegree,
+      static_cast<double>(latitude_sum) / kPerDegree, static_cast<double>(longitude_difference) / kPerDegree);
 }
 
 double distance_km(double latitude_a, double longitude_a, double latitude_b, double longitude_b) {

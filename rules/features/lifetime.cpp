@@ -22,16 +22,14 @@ double rounded_quotient(std::uint64_t numerator, std::uint64_t denominator) {
     quotient >>= 1;
     ++exponent;
   }
-  return std::ldexp(static_cast<double>(static_cast<std::uint64_t>(quotient << 1 | (sticky ? 1 : 0))),
-                    exponent - 1);
+  return std::ldexp(static_cast<double>(static_cast<std::uint64_t>(quotient << 1 | (sticky ? 1 : 0))), exponent - 1);
 }
 
 }  // namespace
 
 double mean_of(std::int64_t sum, std::uint64_t count) {
   if (count == 0) return 0.0;
-  const std::uint64_t magnitude =
-      sum < 0 ? 0 - static_cast<std::uint64_t>(sum) : static_cast<std::uint64_t>(sum);
+  const std::uint64_t magnitude = sum < 0 ? 0 - static_cast<std::uint64_t>(sum) : static_cast<std::uint64_t>(sum);
   const double quotient = magnitude <= kExactDoubleMax && count <= kExactDoubleMax
                               ? static_cast<double>(magnitude) / static_cast<double>(count)
                               : rounded_quotient(magnitude, count);
@@ -40,8 +38,7 @@ double mean_of(std::int64_t sum, std::uint64_t count) {
 
 double standard_deviation_of(std::int64_t sum, unsigned __int128 square_sum, std::uint64_t count) {
   if (count == 0) return 0.0;
-  const unsigned __int128 magnitude =
-      sum < 0 ? 0 - static_cast<std::uint64_t>(sum) : static_cast<std::uint64_t>(sum);
+  const unsigned __int128 magnitude = sum < 0 ? 0 - static_cast<std::uint64_t>(sum) : static_cast<std::uint64_t>(sum);
   unsigned __int128 scaled = 0;
   const double n = static_cast<double>(count);
   if (!__builtin_mul_overflow(square_sum, static_cast<unsigned __int128>(count), &scaled)) {

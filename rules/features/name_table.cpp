@@ -1,7 +1,7 @@
 #include "rules/features/name_table.h"
 
-#include <cstring>
 #include <xxhash.h>
+#include <cstring>
 
 #include "eventlog/storage/invariant.h"
 

@@ -51,11 +51,8 @@ class NameTable {
   static_assert(sizeof(Cell) == 24);
   static constexpr std::size_t kCellsPerSlab = 2048;
 
-  const Cell& cell(std::uint32_t number) const {
-    return cells_[number / kCellsPerSlab][number % kCellsPerSlab];
-  }
-  std::optional<std::uint32_t> find_in(const std::vector<Slot>& slots, std::uint64_t hash,
-                                       std::string_view text) const;
+  const Cell& cell(std::uint32_t number) const { return cells_[number / kCellsPerSlab][number % kCellsPerSlab]; }
+  std::optional<std::uint32_t> find_in(const std::vector<Slot>& slots, std::uint64_t hash, std::string_view text) const;
   static void place(std::vector<Slot>& slots, Slot slot);
   void grow();
   void move_share();

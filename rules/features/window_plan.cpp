@@ -9,8 +9,8 @@
 namespace vigil::rules {
 namespace {
 
-constexpr std::array<std::string_view, kColumns> kColumnNames{
-    "customer_id", "merchant_id", "device_id", "country", "card_country", "currency", "category", "channel"};
+constexpr std::array<std::string_view, kColumns> kColumnNames{"customer_id",  "merchant_id", "device_id", "country",
+                                                              "card_country", "currency",    "category",  "channel"};
 // Entity numbers fit three bytes up to 16 million entities, words and codes two; a column that outgrows its
 // width is widened (DecisionState).
 constexpr std::array<std::uint8_t, kColumns> kColumnWidths{3, 3, 3, 2, 2, 2, 2, 2};
@@ -37,8 +37,7 @@ class Planner {
     if (feature.aggregate == Aggregate::last) need_column(read.column);
     read.divide_by = feature.divide_by;
     read.gives_quotient = feature.type == ValueType::floating;
-    const bool about_the_past =
-        feature.aggregate == Aggregate::zscore || feature.aggregate == Aggregate::seen_before;
+    const bool about_the_past = feature.aggregate == Aggregate::zscore || feature.aggregate == Aggregate::seen_before;
     read.counts_current = !feature.exclude_current && feature.delay_us == 0 && !about_the_past;
     if (!feature.filter.empty()) read.mask = mask_of(feature);
     if (feature.window_us > 0) add_window(feature, read);
@@ -58,8 +57,7 @@ class Planner {
     for (std::size_t i = 0; i < plan_.filters.size(); ++i) {
       if (plan_.filters[i].text() == feature.filter) return static_cast<std::uint16_t>(i);
     }
-    auto compiled =
-        Expression::compile(feature.filter, transaction_symbols(), ValueType::boolean, feature.place);
+    auto compiled = Expression::compile(feature.filter, transaction_symbols(), ValueType::boolean, feature.place);
     eventlog::invariant(compiled.has_value(), "a parsed catalogue's filters compile");
     plan_.filters.push_back(std::move(*compiled));
     return static_cast<std::uint16_t>(plan_.filters.size() - 1);
@@ -73,37 +71,24 @@ class Planner {
     constexpr RecordOffset kWanted = 1;
     switch (feature.aggregate) {
       case Aggregate::sum:
-      case Aggregate::mean:
-        sums.sum = kWanted;
-        break;
+      case Aggregate::mean: sums.sum = kWanted; break;
       case Aggregate::stddev:
-      case Aggregate::zscore:
-        sums.sum = sums.squares = kWanted;
-        break;
+      case Aggregate::zscore: sums.sum = sums.squares = kWanted; break;
       case Aggregate::fraud_count:
       case Aggregate::fraud_rate:
         sums.frauds = kWanted;
         kind_->places_labels = true;
         break;
-      case Aggregate::min:
-        sums.smallest = kWanted;
-        break;
-      case Aggregate::max:
-        sums.largest = kWanted;
-        break;
-      case Aggregate::decline_count:
-        sums.declines = kWanted;
-        break;
-      case Aggregate::distinct:
-        read.set = set_number(window, read, kDistinctScanMax);
-        break;
+      case Aggregate::min: sums.smallest = kWanted; break;
+      case Aggregate::max: sums.largest = kWanted; break;
+      case Aggregate::decline_count: sums.declines = kWanted; break;
+      case Aggregate::distinct: read.set = set_number(window, read, kDistinctScanMax); break;
       case Aggregate::seen_before:
         read.set = set_number(window, read, kSeenScanMax);
         window.sets[read.set].traces = kWanted;
         kind_->looks_back = true;
         break;
-      default:
-        break;
+      default: break;
     }
     const bool amounts = sums.sum != 0 || sums.smallest != 0 || sums.largest != 0 || kind_->places_labels;
     kind_->layout.has_amount = kind_->layout.has_amount || amounts;
@@ -112,8 +97,7 @@ class Planner {
   std::uint16_t window_number(std::int64_t window_us, std::int64_t delay_us) {
     auto& windows = kind_->windows;
     for (std::size_t i = 0; i < windows.size(); ++i) {
-      if (windows[i].window_us == window_us && windows[i].delay_us == delay_us)
-        return static_cast<std::uint16_t>(i);
+      if (windows[i].window_us == window_us && windows[i].delay_us == delay_us) return static_cast<std::uint16_t>(i);
     }
     WindowPlan added;
     added.window_us = window_us;

@@ -144,13 +144,13 @@ bool Reader::id_of(const toml::table& table, std::string& id) {
            c == '.';
   });
   if (given->empty() || given->size() > eventlog::kNameBytesMax || !plain) {
-    return refuse(where, "'id' must be 1 to " + std::to_string(eventlog::kNameBytesMax) +
-                             " letters, digits, '-', '_' or '.'");
+    return refuse(where,
+                  "'id' must be 1 to " + std::to_string(eventlog::kNameBytesMax) + " letters, digits, '-', '_' or '.'");
   }
   const auto [earlier, added] = lines_of_ids_.emplace(*given, where.begin.line);
   if (!added) {
-    return refuse(where, "the id " + quoted(*given) + " is taken by the rule at line " +
-                             std::to_string(earlier->second));
+    return refuse(where,
+                  "the id " + quoted(*given) + " is taken by the rule at line " + std::to_string(earlier->second));
   }
   id = std::move(*given);
   return true;
@@ -167,8 +167,8 @@ bool Reader::outcome_of(const toml::table& table, Outcome& outcome) {
     outcome = static_cast<Outcome>(i);
     return true;
   }
-  return refuse(table.get("outcome")->source(), "unknown outcome " + quoted(*given) +
-                                                    " (approve, review or decline)" + did_you_mean(*given, names));
+  return refuse(table.get("outcome")->source(),
+                "unknown outcome " + quoted(*given) + " (approve, review or decline)" + did_you_mean(*given, names));
 }
 
 bool Reader::severity_of(const toml::table& table, Severity& severity) {
@@ -224,10 +224,8 @@ bool Reader::rule(const toml::table& table, std::vector<Rule>& rules) {
   bool alerts = true;
   std::int64_t cooldown_us = 0;
   const bool read = id_of(table, id) && text(table, "description", description) && text(table, "when", when) &&
-                    outcome_of(table, outcome) &&
-                    integer(table, "score", -kRuleScoreMax, kRuleScoreMax, score) &&
-                    severity_of(table, severity) && cooldown_of(table, cooldown_us) &&
-                    boolean(table, "alert", alerts);
+                    outcome_of(table, outcome) && integer(table, "score", -kRuleScoreMax, kRuleScoreMax, score) &&
+                    severity_of(table, severity) && cooldown_of(table, cooldown_us) && boolean(table, "alert", alerts);
   if (!read) return false;
   if (!when) return missing(table, "when");
   if (description && description->size() > kRuleDescriptionBytesMax) {
@@ -268,8 +266,8 @@ bool Reader::read(const toml::table& root, RuleFile& result) {
 
 Expected<RuleFile> read_rule_file(std::string_view toml, const std::string& file, const Catalogue& catalogue) {
   if (toml.size() > kRulesTextBytesMax) {
-    return eventlog::fail(ErrorKind::invalid, file + ":1:1: the rules are longer than " +
-                                                  std::to_string(kRulesTextBytesMax) + " bytes");
+    return eventlog::fail(ErrorKind::invalid,
+                          file + ":1:1: the rules are longer than " + std::to_string(kRulesTextBytesMax) + " bytes");
   }
   try {
     const toml::table root = toml::parse(toml, file);
@@ -280,8 +278,7 @@ Expected<RuleFile> read_rule_file(std::string_view toml, const std::string& file
   } catch (const toml::parse_error& e) {
     const auto& begin = e.source().begin;
     return eventlog::fail(ErrorKind::invalid, file + ':' + std::to_string(begin.line) + ':' +
-                                                  std::to_string(begin.column) + ": " +
-                                                  std::string(e.description()));
+                                                  std::to_string(begin.column) + ": " + std::string(e.description()));
   }
 }
 

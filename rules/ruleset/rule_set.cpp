@@ -35,8 +35,7 @@ void RuleSet::lay_out_guards() {
   }
 }
 
-Verdict RuleSet::evaluate(std::span<const Value> slots, const Lists& lists,
-                          std::vector<std::uint16_t>& matched) const {
+Verdict RuleSet::evaluate(std::span<const Value> slots, const Lists& lists, std::vector<std::uint16_t>& matched) const {
   eventlog::invariant(slots.size() >= slots_needed_, "every slot of the rules has its value");
   matched.clear();
   Verdict verdict;

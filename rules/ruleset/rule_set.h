@@ -15,9 +15,9 @@
 
 namespace vigil::rules {
 
-inline constexpr std::size_t kRulesTextBytesMax = std::size_t{1} << 20;  // an event must hold it
-inline constexpr std::size_t kRuleDescriptionBytesMax = 512;             // a line or two on a screen
-inline constexpr std::int32_t kRuleScoreMax = 1000;                     // kRulesMax of them fit 32 bits
+inline constexpr std::size_t kRulesTextBytesMax = std::size_t{1} << 20;    // an event must hold it
+inline constexpr std::size_t kRuleDescriptionBytesMax = 512;               // a line or two on a screen
+inline constexpr std::int32_t kRuleScoreMax = 1000;                        // kRulesMax of them fit 32 bits
 inline constexpr std::int64_t kRuleCooldownUsMax = 30LL * 86'400'000'000;  // alerts are remembered so long
 
 struct Rule {
@@ -27,8 +27,8 @@ struct Rule {
   eventlog::Outcome outcome = eventlog::Outcome::review;  // approve: adds score only
   std::int32_t score = 0;
   eventlog::Severity severity = eventlog::Severity::p2;
-  bool alerts = true;               // whether a match raises an alert
-  std::int64_t cooldown_us = 0;     // no second alert of this rule for the same customer within this event time
+  bool alerts = true;            // whether a match raises an alert
+  std::int64_t cooldown_us = 0;  // no second alert of this rule for the same customer within this event time
   TextPlace place;
 };
 

@@ -85,8 +85,7 @@ TEST_F(CommandLoopTest, AFullQueueAnswersBusyWithARetryHintAndDoesNotTouchTheEng
   Wire wire(running.endpoint());
   for (int i = 1; i <= 3; ++i) wire.send(submit(i, "t" + std::to_string(i)));
   await_submitted(3);
-  EXPECT_EQ(wire.ask(submit(4, "t4")),
-            Json::parse(R"({"id":4,"op":"submit","status":"busy","retry_after_ms":70})"));
+  EXPECT_EQ(wire.ask(submit(4, "t4")), Json::parse(R"({"id":4,"op":"submit","status":"busy","retry_after_ms":70})"));
   EXPECT_EQ(engine_.submitted(), 3u);
   engine_.log().release();
   for (int i = 1; i <= 3; ++i) EXPECT_EQ(wire.receive()["id"], i);
@@ -95,7 +94,8 @@ TEST_F(CommandLoopTest, AFullQueueAnswersBusyWithARetryHintAndDoesNotTouchTheEng
 
 TEST_F(CommandLoopTest, WhatIsToStayInOrderIsRefusedUntilTheRefusedMessageComesAgain) {
   const auto in_order = [](int id) {
-    return Json{{"op", "submit"}, {"id", id}, {"in_order", true}, {"transaction", transaction("t" + std::to_string(id))}};
+    return Json{
+        {"op", "submit"}, {"id", id}, {"in_order", true}, {"transaction", transaction("t" + std::to_string(id))}};
   };
   ServerOptions options;
   options.limits.pending_replies_max = 1;

@@ -51,7 +51,8 @@ TEST(JsonText, IntegersReachTheirEnds) {
 }
 
 TEST(TimeText, IsReadBackAsItWasWritten) {
-  for (const std::int64_t micros : {0ll, 1ll, 1'772'366'400'000'000ll, 951'782'399'999'999ll, 253'402'300'799'999'999ll}) {
+  for (const std::int64_t micros :
+       {0ll, 1ll, 1'772'366'400'000'000ll, 951'782'399'999'999ll, 253'402'300'799'999'999ll}) {
     EXPECT_EQ(parse_time(time_text(micros)), micros) << time_text(micros);
   }
   EXPECT_EQ(time_text(1'772'366'400'000'000), "2026-03-01T12:00:00.000000Z");

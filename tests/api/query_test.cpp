@@ -11,9 +11,7 @@ namespace {
 
 class QueryTest : public testing::Test {
  protected:
-  Json ask(const std::string& request, const std::string& id = "") {
-    return Json::parse(queries_.answer(request, id));
-  }
+  Json ask(const std::string& request, const std::string& id = "") { return Json::parse(queries_.answer(request, id)); }
   Json ask(const Json& request) { return ask(request.dump()); }
   void refused(const Json& request, const std::string& reason) {
     const Json answer = ask(request);

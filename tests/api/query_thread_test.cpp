@@ -28,7 +28,8 @@ class QueryThreadTest : public testing::Test {
 
 TEST_F(QueryThreadTest, AQueryThatWaitsForAPositionHoldsUpNoOther) {
   QueryThread queries({log_, models_, {}}, 10, answered_);
-  ASSERT_TRUE(queries.ask(question("1", {{"query", "customer"}, {"customer_id", "c1"}, {"at_least", 5}, {"timeout_ms", 20'000}})));
+  ASSERT_TRUE(queries.ask(
+      question("1", {{"query", "customer"}, {"customer_id", "c1"}, {"at_least", 5}, {"timeout_ms", 20'000}})));
   ASSERT_TRUE(queries.ask(question("2", {{"query", "customer"}, {"customer_id", "c1"}})));
   EXPECT_EQ(take(queries)["id"], 2);
   models_.apply_up_to(5);

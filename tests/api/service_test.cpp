@@ -149,13 +149,16 @@ TEST_F(ServiceTest, ACustomerAsOfAPositionIsWhatWasKnownThen) {
   std::vector<std::uint64_t> positions;
   for (int i = 1; i <= 5; ++i) positions.push_back(wire_->result(submit(i, "t" + std::to_string(i)))["position"]);
   for (int i = 0; i < 5; ++i) {
-    const Json answer = row({{"query", "customer"}, {"customer_id", "c1"}, {"as_of_position", positions[i]}}, positions.back());
+    const Json answer =
+        row({{"query", "customer"}, {"customer_id", "c1"}, {"as_of_position", positions[i]}}, positions.back());
     EXPECT_EQ(answer["as_of"], positions[i]);
     EXPECT_EQ(answer["row"]["transactions"], i + 1) << answer;
   }
-  const Json before = row({{"query", "customer"}, {"customer_id", "c1"}, {"as_of_time", "2001-01-01"}}, positions.back());
+  const Json before =
+      row({{"query", "customer"}, {"customer_id", "c1"}, {"as_of_time", "2001-01-01"}}, positions.back());
   EXPECT_TRUE(before["row"].is_null()) << before;
-  const Json later = row({{"query", "customer"}, {"customer_id", "c1"}, {"as_of_time", "9999-01-01T00:00:00Z"}}, positions.back());
+  const Json later =
+      row({{"query", "customer"}, {"customer_id", "c1"}, {"as_of_time", "9999-01-01T00:00:00Z"}}, positions.back());
   EXPECT_EQ(later["row"]["transactions"], 5) << later;
 }
 
@@ -193,7 +196,8 @@ TEST_F(ServiceTest, EveryOtherQueryIsAnswered) {
   const Json broken = wire_->ask("{");
   EXPECT_EQ(code(broken), "broken_json");
   const std::uint64_t position = broken["results"][0]["position"];
-  const Json day = row({{"query", "aggregates"}, {"granularity", "day"}, {"from", "2026-03-01"}, {"to", "2026-03-02"}}, position);
+  const Json day =
+      row({{"query", "aggregates"}, {"granularity", "day"}, {"from", "2026-03-01"}, {"to", "2026-03-02"}}, position);
   ASSERT_EQ(day["rows"].size(), 1u) << day;
   EXPECT_EQ(day["rows"][0]["transactions"], 12);
   EXPECT_EQ(day["rows"][0]["amount_minor"], 12 * 1250);
@@ -233,7 +237,8 @@ TEST_F(ServiceTest, SubscribersGetDecisionsAlertsAndQuarantinesInOrder) {
       EXPECT_EQ(event->topic, "alert." + json["severity"].get<std::string>());
       ++alerts;
     }
-    if (!event->topic.starts_with("decision.") || json["transaction_id"].get<std::string>().starts_with("warm")) continue;
+    if (!event->topic.starts_with("decision.") || json["transaction_id"].get<std::string>().starts_with("warm"))
+      continue;
     EXPECT_EQ(event->topic, "decision." + json["outcome"].get<std::string>());
     EXPECT_TRUE(json["rules"].is_array());
     ++decisions;

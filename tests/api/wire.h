@@ -23,8 +23,9 @@ using Json = nlohmann::ordered_json;
 inline constexpr std::chrono::milliseconds kPatience{20'000};
 
 inline Json transaction(const std::string& id, const std::string& customer = "c1") {
-  return {{"transaction_id", id},        {"event_time", "2026-03-01T12:00:00Z"}, {"customer_id", customer},
-          {"merchant_id", "m1"},         {"amount", "12.50"},                    {"currency", "EUR"}};
+  return {{"transaction_id", id},    {"event_time", "2026-03-01T12:00:00Z"},
+          {"customer_id", customer}, {"merchant_id", "m1"},
+          {"amount", "12.50"},       {"currency", "EUR"}};
 }
 inline std::string submit(int id, const std::string& transaction_id) {
   return Json{{"op", "submit"}, {"id", id}, {"transaction", transaction(transaction_id)}}.dump();

@@ -124,8 +124,8 @@ class EngineTest : public ::testing::Test {
 };
 
 TEST_F(EngineTest, AFreshLogBeginsWithPolicyFeaturesAndRules) {
-  EXPECT_EQ(events(), (std::vector{EventType::policy_updated, EventType::features_activated,
-                                   EventType::rules_activated}));
+  EXPECT_EQ(events(),
+            (std::vector{EventType::policy_updated, EventType::features_activated, EventType::rules_activated}));
 }
 
 TEST_F(EngineTest, ARepeatGetsTheRecordedAnswerAndAppendsNothing) {
@@ -268,8 +268,7 @@ TEST_F(EngineTest, EveryStatefulCheckHasItsReason) {
   t = transaction("f", 20 * 86'400);
   t.version = 2;
   EXPECT_EQ(code_of(t), "unknown_transaction");
-  EXPECT_EQ(run(UpdateRate{{*Code::parse("USD"), *Code::parse("EUR"), INT64_MAX / 1000}}).status,
-            ReplyStatus::applied);
+  EXPECT_EQ(run(UpdateRate{{*Code::parse("USD"), *Code::parse("EUR"), INT64_MAX / 1000}}).status, ReplyStatus::applied);
   t = transaction("g", 20 * 86'400);
   t.amount = {1'000'000'000, *Code::parse("USD")};
   EXPECT_EQ(code_of(t), "amount_base_too_large");
@@ -332,8 +331,7 @@ TEST_F(EngineTest, NewRulesApplyFromTheNextTransactionAndOldAnswersKeepTheirs) {
 
 TEST_F(EngineTest, PolicyChangesAreRecordedAndBadOnesRefused) {
   EXPECT_EQ(run(UpdatePolicy{"amount_minor_min = 0\nclock = \"stream\"\n", "p.toml"}).status, ReplyStatus::applied);
-  EXPECT_EQ(run(UpdatePolicy{"amount_minor_min = 0\nclock = \"stream\"\n", "p.toml"}).status,
-            ReplyStatus::unchanged);
+  EXPECT_EQ(run(UpdatePolicy{"amount_minor_min = 0\nclock = \"stream\"\n", "p.toml"}).status, ReplyStatus::unchanged);
   auto t = transaction("t1");
   t.amount.minor = 0;
   EXPECT_EQ(submit(t).status, ReplyStatus::decided);

@@ -98,7 +98,7 @@ TEST(Rates, ConvertsExactlyAndRoundsHalfAwayFromZero) {
   EXPECT_EQ(rates.to_base({123, eur}, eur), 123);
   EXPECT_FALSE(rates.to_base({123, usd}, eur));
   rates.apply({usd, eur, 500'000'000});
-  EXPECT_EQ(rates.to_base({101, usd}, eur), 51);   // 50.5 cents
+  EXPECT_EQ(rates.to_base({101, usd}, eur), 51);  // 50.5 cents
   EXPECT_EQ(rates.to_base({-101, usd}, eur), -51);
   rates.apply({jpy, eur, 6'123'456});
   EXPECT_EQ(rates.to_base({10'000, jpy}, eur), 6123);  // 10000 yen · 0.006123456 = 61.23456 euros

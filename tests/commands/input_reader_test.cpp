@@ -1,10 +1,10 @@
 #include "commands/input_reader.h"
 
-#include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <random>
 #include <zstd.h>
+#include <fstream>
+#include <random>
 
 namespace vigil::commands {
 namespace {
@@ -37,8 +37,8 @@ std::string compressed(const std::string& text) {
 std::string describe(const Command& command) {
   struct Words {
     std::string operator()(const SubmitTransaction& c) const {
-      return "tx " + std::string(c.transaction.id) + "@" + std::to_string(c.transaction.event_time.value()) +
-             " " + std::string(c.transaction.customer_id) + " " + std::to_string(c.transaction.amount.minor);
+      return "tx " + std::string(c.transaction.id) + "@" + std::to_string(c.transaction.event_time.value()) + " " +
+             std::string(c.transaction.customer_id) + " " + std::to_string(c.transaction.amount.minor);
     }
     std::string operator()(const ReportLabel& c) const {
       return std::string(eventlog::name(c.kind)) + " " + std::string(c.transaction_id) + "@" +
@@ -53,8 +53,7 @@ std::string describe(const Command& command) {
     }
     std::string operator()(const Unacceptable& c) const {
       std::string out = "bad";
-      for (const Reason& reason : c.reasons)
-        out += " " + std::string(reason.code) + ":" + std::string(reason.field);
+      for (const Reason& reason : c.reasons) out += " " + std::string(reason.code) + ":" + std::string(reason.field);
       return out;
     }
     std::string operator()(const UpdateList& c) const { return "list " + std::string(c.update.list); }
@@ -135,8 +134,8 @@ TEST_F(InputReaderTest, UnitsEpochsAndMajorAmountsAreExact) {
       "[columns]\ntransaction_id = \"id\"\ncustomer_id = \"c\"\nmerchant_id = \"c\"\n"
       "currency = \"cur\"\nlatitude = \"lat\"\nlongitude = \"lon\"\namount = \"a\"\nevent_time = ";
   const auto one = [&](const std::string& time, const std::string& cell) {
-    auto reader = open(write("u.csv", "id,c,cur,lat,lon,a,t\nt,c,KWD,1.5,2,1.5," + cell + "\n"),
-                       write("u.toml", columns + time));
+    auto reader =
+        open(write("u.csv", "id,c,cur,lat,lon,a,t\nt,c,KWD,1.5,2,1.5," + cell + "\n"), write("u.toml", columns + time));
     return read_all(*reader).at(0);
   };
   EXPECT_EQ(one("{ column = \"t\", unit = \"s\", epoch = \"1970-01-01T00:00:10Z\" }", "1.000001"),
@@ -152,20 +151,18 @@ TEST_F(InputReaderTest, UnitsEpochsAndMajorAmountsAreExact) {
 }
 
 TEST_F(InputReaderTest, BadRowsAreReportedWithTheirLineAndTheRestGoesOn) {
-  EXPECT_THAT(
-      rows(kHeader + "t1,5,7,m,1,0\nt2,6\nt3,soon,8,m,x,1\nt4,7,9,m,1,0\n,8,,m,1,0\n"),
-      ElementsAre("tx t1@5000000 c7 1", "bad bad_row:", "bad bad_time:event_time bad_amount:amount_minor",
-                  "tx t4@7000000 c9 1", "bad empty_field:transaction_id empty_field:customer_id"));
+  EXPECT_THAT(rows(kHeader + "t1,5,7,m,1,0\nt2,6\nt3,soon,8,m,x,1\nt4,7,9,m,1,0\n,8,,m,1,0\n"),
+              ElementsAre("tx t1@5000000 c7 1", "bad bad_row:", "bad bad_time:event_time bad_amount:amount_minor",
+                          "tx t4@7000000 c9 1", "bad empty_field:transaction_id empty_field:customer_id"));
   EXPECT_EQ(sources_[1], "tx.csv:3");
   EXPECT_EQ(raws_[1], "t2,6");
 }
 
 TEST_F(InputReaderTest, QuotesCommasAndNewlinesInCells) {
-  EXPECT_THAT(
-      rows(kHeader + "\"t,1\",5,\"say "
-                     "\"\"hi\"\"\",m,1,0\r\n\"t2\",6,\"\",m,1,0\r\nt3,7,8,\"two\nlines\",1,0\nt4,8,9,m,1,0"),
-      ElementsAre("tx t,1@5000000 csay \"hi\" 1", "bad empty_field:customer_id",
-                  "bad bad_characters:merchant_id", "tx t4@8000000 c9 1"));
+  EXPECT_THAT(rows(kHeader + "\"t,1\",5,\"say "
+                             "\"\"hi\"\"\",m,1,0\r\n\"t2\",6,\"\",m,1,0\r\nt3,7,8,\"two\nlines\",1,0\nt4,8,9,m,1,0"),
+              ElementsAre("tx t,1@5000000 csay \"hi\" 1", "bad empty_field:customer_id",
+                          "bad bad_characters:merchant_id", "tx t4@8000000 c9 1"));
   EXPECT_THAT(sources_, ElementsAre("tx.csv:2", "tx.csv:3", "tx.csv:4", "tx.csv:6"));
 }
 
@@ -175,10 +172,8 @@ TEST_F(InputReaderTest, AByteOrderMarkAndEmptyLinesAreSkipped) {
 }
 
 TEST_F(InputReaderTest, ABrokenQuoteSpoilsItsOwnLineOnly) {
-  EXPECT_THAT(
-      rows(kHeader + "\"t1,5,7,m,1,0\nt2,6,7,m,1,0\nt3,7,\"x\"y,m,1,0\nt4,8,a\"b,m,1,0\nt5,9,7,m,1,0\n"),
-      ElementsAre("bad bad_row:", "tx t2@6000000 c7 1",
-                  "bad bad_row:", "bad bad_row:", "tx t5@9000000 c7 1"));
+  EXPECT_THAT(rows(kHeader + "\"t1,5,7,m,1,0\nt2,6,7,m,1,0\nt3,7,\"x\"y,m,1,0\nt4,8,a\"b,m,1,0\nt5,9,7,m,1,0\n"),
+              ElementsAre("bad bad_row:", "tx t2@6000000 c7 1", "bad bad_row:", "bad bad_row:", "tx t5@9000000 c7 1"));
   EXPECT_EQ(raws_[0], "\"t1,5,7,m,1,0");
 }
 
@@ -199,24 +194,22 @@ TEST_F(InputReaderTest, ALineBeyondTheLimitIsCutAndReported) {
 
 TEST_F(InputReaderTest, ALabelComesBeforeTheFirstTransactionAtOrAfterItsTime) {
   EXPECT_THAT(rows(kHeader + "t1,5,7,m,1,1\nt2,6,7,m,1,0\nt3,14,7,m,1,0\nt4,15,7,m,1,0\n", kLabel),
-              ElementsAre("tx t1@5000000 c7 1", "tx t2@6000000 c7 1", "tx t3@14000000 c7 1",
-                          "fraud t1@15000000 file", "tx t4@15000000 c7 1"));
+              ElementsAre("tx t1@5000000 c7 1", "tx t2@6000000 c7 1", "tx t3@14000000 c7 1", "fraud t1@15000000 file",
+                          "tx t4@15000000 c7 1"));
 }
 
 TEST_F(InputReaderTest, LabelsComeByTimeThenRowAlsoWhenTransactionsAreLate) {
   EXPECT_THAT(
-      rows(kHeader + "a,9,7,m,1,1\nb,5,7,m,1,1\nc,5,7,m,1,1\nd,5,7,m,1,0\ne,30,7,m,1,1\nf,20,7,m,1,0\n",
-           kLabel),
+      rows(kHeader + "a,9,7,m,1,1\nb,5,7,m,1,1\nc,5,7,m,1,1\nd,5,7,m,1,0\ne,30,7,m,1,1\nf,20,7,m,1,0\n", kLabel),
       ElementsAre("tx a@9000000 c7 1", "tx b@5000000 c7 1", "tx c@5000000 c7 1", "tx d@5000000 c7 1",
-                  "fraud b@15000000 file", "fraud c@15000000 file", "fraud a@19000000 file",
-                  "tx e@30000000 c7 1", "tx f@20000000 c7 1"));
+                  "fraud b@15000000 file", "fraud c@15000000 file", "fraud a@19000000 file", "tx e@30000000 c7 1",
+                  "tx f@20000000 c7 1"));
 }
 
 TEST_F(InputReaderTest, LabelsOfBadRowsAndOfTheFutureAreNotReported) {
-  auto reader =
-      open(write("tx.csv", kHeader + "a,5,7,m,x,1\nb,6,7,m,1,1\nc,15,7,m,1,1\nd,15,7,m,1,0\n"), map(kLabel));
-  EXPECT_THAT(read_all(*reader), ElementsAre("bad bad_amount:amount_minor", "tx b@6000000 c7 1",
-                                             "tx c@15000000 c7 1", "tx d@15000000 c7 1"));
+  auto reader = open(write("tx.csv", kHeader + "a,5,7,m,x,1\nb,6,7,m,1,1\nc,15,7,m,1,1\nd,15,7,m,1,0\n"), map(kLabel));
+  EXPECT_THAT(read_all(*reader), ElementsAre("bad bad_amount:amount_minor", "tx b@6000000 c7 1", "tx c@15000000 c7 1",
+                                             "tx d@15000000 c7 1"));
   EXPECT_EQ(reader->labels_not_yet_known(), 2u);
 }
 
@@ -234,8 +227,8 @@ std::string long_stream() {
   for (int i = 0; i < 3000; ++i) {
     const auto roll = random() % 20;
     csv += (roll == 0 ? "\"q" : "t") + std::to_string(i) + (roll == 0 ? "\"" : "") + "," +
-           std::to_string(100 + i / 7 - static_cast<int>(random() % 9)) + ",7," + (roll == 1 ? "" : "m") +
-           ",1," + (random() % 3 == 0 ? "1" : "0") + (roll == 2 ? ",x\n" : "\n");
+           std::to_string(100 + i / 7 - static_cast<int>(random() % 9)) + ",7," + (roll == 1 ? "" : "m") + ",1," +
+           (random() % 3 == 0 ? "1" : "0") + (roll == 2 ? ",x\n" : "\n");
   }
   return csv;
 }
@@ -264,8 +257,7 @@ TEST_F(InputReaderTest, ZstdIsKnownByItsContentAndProgressCountsCompressedBytes)
     EXPECT_EQ(reader->bytes_done(), zst.size());
   }
   auto several = open(write("two.zst", compressed(kHeader) + compressed("t1,5,7,m,1,0\n")), map());
-  EXPECT_THAT(read_all(*several), ElementsAre("tx t1@5000000 c7 1"))
-      << "frames one behind the other are one text";
+  EXPECT_THAT(read_all(*several), ElementsAre("tx t1@5000000 c7 1")) << "frames one behind the other are one text";
 }
 
 TEST_F(InputReaderTest, TruncatedAndBrokenZstdAreErrorsAfterWhatCouldBeRead) {
@@ -278,22 +270,20 @@ TEST_F(InputReaderTest, TruncatedAndBrokenZstdAreErrorsAfterWhatCouldBeRead) {
   broken.replace(rest.size() / 2, 40, std::string(40, '\x55'));
   auto damaged = open(write("b.zst", good + broken), map());
   EXPECT_THAT(read_all(*damaged), ElementsAre("tx t1@5000000 c7 1", HasSubstr("b.zst: broken zstd data")));
-  EXPECT_THAT(refusal(write("h.zst", rest.substr(0, 9)), map(), ErrorKind::damaged),
-              HasSubstr("ends too early"));
+  EXPECT_THAT(refusal(write("h.zst", rest.substr(0, 9)), map(), ErrorKind::damaged), HasSubstr("ends too early"));
   EXPECT_THAT(refusal(write("n.csv.zst", kHeader), map(), ErrorKind::damaged), HasSubstr("is not zstd data"));
 }
 
 TEST_F(InputReaderTest, JsonLinesNeedNoMap) {
   auto reader = open(
-      write("tx.jsonl",
-            R"({"transaction_id":"t\u0031","event_time":5,"customer_id":"c",)"
-            R"("merchant_id":"m","amount_minor":1,"currency":"EUR","x":1})"
-            "\r\n\n"
-            R"({"op":"customer","customers":[{"customer_id":"a"},{"customer_id":1},{"customer_id":"b"}]})"
-            "\nnonsense\n"
-            R"({"op":"query","what":1})"
-            "\n"
-            R"({"op":"list","list":{"list":"blocked","add":["x"]}})"),
+      write("tx.jsonl", R"({"transaction_id":"t\u0031","event_time":5,"customer_id":"c",)"
+                        R"("merchant_id":"m","amount_minor":1,"currency":"EUR","x":1})"
+                        "\r\n\n"
+                        R"({"op":"customer","customers":[{"customer_id":"a"},{"customer_id":1},{"customer_id":"b"}]})"
+                        "\nnonsense\n"
+                        R"({"op":"query","what":1})"
+                        "\n"
+                        R"({"op":"list","list":{"list":"blocked","add":["x"]}})"),
       std::nullopt);
   for (const std::size_t count : {1u, 2u, 100u}) {
     auto again = open(folder_ / "tx.jsonl", std::nullopt);
@@ -307,17 +297,15 @@ TEST_F(InputReaderTest, JsonLinesNeedNoMap) {
 }
 
 TEST_F(InputReaderTest, JsonLinesMayBeMappedByColumnsToo) {
-  auto reader =
-      open(write("tx.jsonl",
-                 "{\"id\":\"t\\u0031\",\"t\":5,\"c\":7,\"m\":\"m\",\"a\":12,\"other\":[1],\"f\":1}\n"
-                 "{\"id\":\"t2\",\"t\":15,\"c\":null,\"m\":{},\"a\":12}\n"
-                 "{\"id\":\"t3\",\"t\":16,\"c\":null,\"m\":\"m\",\"a\":12}\n[]\n{\n"
-                 "{\"id\":\"t4\",\"t\":17,\"c\":1,\"m\":\"m\",\"a\":12}\n"),
-           map(std::string("format = \"jsonl\"\n") + kLabel));
-  EXPECT_THAT(
-      read_all(*reader),
-      ElementsAre("tx t1@5000000 c7 12", "bad wrong_type:m", "bad empty_field:customer_id",
-                  "bad wrong_type:", "bad broken_json:", "fraud t1@15000000 file", "tx t4@17000000 c1 12"));
+  auto reader = open(write("tx.jsonl",
+                           "{\"id\":\"t\\u0031\",\"t\":5,\"c\":7,\"m\":\"m\",\"a\":12,\"other\":[1],\"f\":1}\n"
+                           "{\"id\":\"t2\",\"t\":15,\"c\":null,\"m\":{},\"a\":12}\n"
+                           "{\"id\":\"t3\",\"t\":16,\"c\":null,\"m\":\"m\",\"a\":12}\n[]\n{\n"
+                           "{\"id\":\"t4\",\"t\":17,\"c\":1,\"m\":\"m\",\"a\":12}\n"),
+                     map(std::string("format = \"jsonl\"\n") + kLabel));
+  EXPECT_THAT(read_all(*reader),
+              ElementsAre("tx t1@5000000 c7 12", "bad wrong_type:m", "bad empty_field:customer_id",
+                          "bad wrong_type:", "bad broken_json:", "fraud t1@15000000 file", "tx t4@17000000 c1 12"));
 }
 
 TEST_F(InputReaderTest, ThePolicyOfTheMapIsHandedOn) {
@@ -337,8 +325,7 @@ class ReferenceTest : public InputReaderTest {
           "kind = \"customer\"\n[columns]\ncustomer_id = { column = \"id\", prefix = \"c\" }\nlatitude = "
           "\"lat\"\n"
           "longitude = \"lon\"\nsegment = \"s\"\n");
-    write("maps/merchants.map.toml",
-          "kind = \"merchant\"\n[columns]\nmerchant_id = \"id\"\ndisplay_name = \"name\"\n");
+    write("maps/merchants.map.toml", "kind = \"merchant\"\n[columns]\nmerchant_id = \"id\"\ndisplay_name = \"name\"\n");
     input_ = write("in/tx.csv", kHeader + "t1,5,7,m,1,0\n");
     map_ = write("maps/x.map.toml", std::string(kColumns) +
                                         "[[reference]]\nmap = \"customers.map.toml\"\nfiles = "
@@ -388,14 +375,11 @@ TEST_F(ReferenceTest, AReferenceMustBeReferenceData) {
 }
 
 TEST_F(InputReaderTest, FilesThatCannotBeReadAreErrors) {
-  EXPECT_THAT(refusal(folder_ / "no.csv", map(), ErrorKind::not_found),
-              HasSubstr("no.csv: open: No such file"));
+  EXPECT_THAT(refusal(folder_ / "no.csv", map(), ErrorKind::not_found), HasSubstr("no.csv: open: No such file"));
   EXPECT_THAT(refusal(folder_, map(), ErrorKind::io), HasSubstr("is a directory"));
-  EXPECT_THAT(refusal(write("tx.csv", kHeader), folder_ / "no.toml", ErrorKind::not_found),
-              HasSubstr("no.toml"));
+  EXPECT_THAT(refusal(write("tx.csv", kHeader), folder_ / "no.toml", ErrorKind::not_found), HasSubstr("no.toml"));
   EXPECT_THAT(refusal(write("tx.csv", ""), map(), ErrorKind::invalid), HasSubstr("is empty"));
-  EXPECT_THAT(refusal(write("tx.csv", "\"a\n"), map(), ErrorKind::invalid),
-              HasSubstr("tx.csv:1: the header has"));
+  EXPECT_THAT(refusal(write("tx.csv", "\"a\n"), map(), ErrorKind::invalid), HasSubstr("tx.csv:1: the header has"));
   EXPECT_THAT(refusal(write("tx.csv.zst", compressed(kHeader)), std::nullopt, ErrorKind::invalid),
               HasSubstr("needs a map"));
 }
@@ -403,8 +387,8 @@ TEST_F(InputReaderTest, FilesThatCannotBeReadAreErrors) {
 TEST_F(InputReaderTest, AMissingColumnIsNamedWithThoseThereAre) {
   EXPECT_THAT(refusal(write("tx.csv", "id,t,c,m,amt\n"), map(), ErrorKind::invalid),
               HasSubstr("tx.csv: no column 'a'; it has id, t, c, m, amt"));
-  EXPECT_THAT(refusal(write("tx.csv", "id,t,c,m,a,fraud\n"),
-                      map("[label]\ncolumn = \"fruad\"\nfraud = [\"1\"]\n"), ErrorKind::invalid),
+  EXPECT_THAT(refusal(write("tx.csv", "id,t,c,m,a,fraud\n"), map("[label]\ncolumn = \"fruad\"\nfraud = [\"1\"]\n"),
+                      ErrorKind::invalid),
               HasSubstr("no column 'fruad'; it has id, t, c, m, a, fraud; did you mean 'fraud'?"));
 }
 
@@ -426,8 +410,7 @@ TEST_F(InputReaderTest, MistakesInTheMapNameTheirPlace) {
               HasSubstr("bad.toml:4:11: 'country' has a column already"));
   EXPECT_THAT(mistake("[columns]\ncountry = 1\n"), HasSubstr("bad.toml:2:11: 'country' must be a table"));
   EXPECT_THAT(mistake("[columns]\ncountry = { prefix = \"x\" }\n"), HasSubstr("'country' needs column"));
-  EXPECT_THAT(mistake("[columns]\ncountry = { column = \"x\", unit = \"s\" }\n"),
-              HasSubstr("unknown key 'unit'"));
+  EXPECT_THAT(mistake("[columns]\ncountry = { column = \"x\", unit = \"s\" }\n"), HasSubstr("unknown key 'unit'"));
   EXPECT_THAT(mistake("[columns]\nevent_time = { column = \"x\", unit = \"min\" }\n"),
               HasSubstr("'min' is not s or ms or us"));
   EXPECT_THAT(mistake("[columns]\nevent_time = { column = \"x\", epoch = \"1970-01-01T00:00:00Z\" }\n"),
@@ -438,8 +421,7 @@ TEST_F(InputReaderTest, MistakesInTheMapNameTheirPlace) {
               HasSubstr("neither unit nor epoch"));
   EXPECT_THAT(mistake(std::string(kColumns) + "[label]\ncolumn = \"f\"\n"),
               HasSubstr("needs the values that mean fraud"));
-  EXPECT_THAT(mistake(std::string(kColumns) + "[label]\ncolumn = \"f\"\nfraud = [1]\n"),
-              HasSubstr("array of texts"));
+  EXPECT_THAT(mistake(std::string(kColumns) + "[label]\ncolumn = \"f\"\nfraud = [1]\n"), HasSubstr("array of texts"));
   EXPECT_THAT(mistake(std::string(kColumns) + "[label]\ncolumn = \"f\"\nfraud = [\"1\"]\ndelay = \"week\"\n"),
               HasSubstr("'week' is no duration"));
   EXPECT_THAT(mistake("format = \"jsonl\"\n[label]\ncolumn = \"f\"\nfraud = [\"1\"]\n"),
@@ -450,22 +432,22 @@ TEST_F(InputReaderTest, MistakesInTheMapNameTheirPlace) {
 
 TEST_F(InputReaderTest, TheOracleMapsAreWellFormed) {
   const fs::path oracle = fs::path(VIGIL_SOURCE_DIR) / "tests" / "oracle";
-  auto handbook = open(
-      write("h.csv",
-            "TRANSACTION_ID,TX_TIME_SECONDS,CUSTOMER_ID,TERMINAL_ID,AMOUNT_CENTS,TX_FRAUD,TX_FRAUD_SCENARIO\n"
-            "748066,6739215,1263,145,3227,0,0\n"),
-      oracle / "handbook.map.toml");
+  auto handbook =
+      open(write("h.csv",
+                 "TRANSACTION_ID,TX_TIME_SECONDS,CUSTOMER_ID,TERMINAL_ID,AMOUNT_CENTS,TX_FRAUD,TX_FRAUD_SCENARIO\n"
+                 "748066,6739215,1263,145,3227,0,0\n"),
+           oracle / "handbook.map.toml");
   EXPECT_THAT(read_all(*handbook), ElementsAre("tx 748066@1529280015000000 1263 3227"));
   EXPECT_EQ(handbook->policy()->amount_minor_min, 0);
   write("customers.csv", "customer_id,lat,long\n31,34.9983,-97.0419\n");
   write("merchants.csv", "merchant_id,merchant\n333,Shop\n");
-  auto sparkov = open(
-      write("s.csv",
-            "tx_id,unix_time,customer_id,merchant_id,category,amount_cents,merch_lat,merch_long,is_fraud\n"
-            "1076610,1588291239,31,333,home,4159,39.195571,-75.823035,0\n"),
-      oracle / "sparkov.map.toml");
-  EXPECT_THAT(read_all(*sparkov), ElementsAre("customer 31  349983000", "merchant 333 Shop",
-                                              "tx 1076610@1588291239000000 31 4159"));
+  auto sparkov =
+      open(write("s.csv",
+                 "tx_id,unix_time,customer_id,merchant_id,category,amount_cents,merch_lat,merch_long,is_fraud\n"
+                 "1076610,1588291239,31,333,home,4159,39.195571,-75.823035,0\n"),
+           oracle / "sparkov.map.toml");
+  EXPECT_THAT(read_all(*sparkov),
+              ElementsAre("customer 31  349983000", "merchant 333 Shop", "tx 1076610@1588291239000000 31 4159"));
 }
 
 }  // namespace

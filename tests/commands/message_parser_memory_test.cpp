@@ -1,7 +1,7 @@
 // Counts allocations, which takes replacing the global operators for the whole test executable.
+#include <gtest/gtest.h>
 #include <atomic>
 #include <cstdlib>
-#include <gtest/gtest.h>
 #include <new>
 #include <string>
 

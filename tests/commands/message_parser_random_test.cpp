@@ -86,9 +86,8 @@ void add_options(Sample& sample, Random& random) {
   text("category", sample.category, out.category, eventlog::kWordBytesMax);
   text("channel", sample.channel, out.channel, eventlog::kWordBytesMax);
   if (random.chance(2)) {
-    out.place = {
-        static_cast<std::int32_t>(static_cast<std::int64_t>(random.below(1'800'000'001)) - 900'000'000),
-        static_cast<std::int32_t>(static_cast<std::int64_t>(random.below(3'600'000'001)) - 1'800'000'000)};
+    out.place = {static_cast<std::int32_t>(static_cast<std::int64_t>(random.below(1'800'000'001)) - 900'000'000),
+                 static_cast<std::int32_t>(static_cast<std::int64_t>(random.below(3'600'000'001)) - 1'800'000'000)};
     add(sample, "latitude", decimal(out.place->latitude_e7, 7), random);
     add(sample, "longitude", decimal(out.place->longitude_e7, 7), random);
   }
@@ -105,8 +104,7 @@ void add_options(Sample& sample, Random& random) {
     add(sample, "version", std::to_string(out.version), random);
   }
   for (std::uint64_t i = random.below(4); i > 0; --i) {
-    const std::string name = "x" + std::to_string(i),
-                      value = random.chance(2) ? "[1,{\"a\": null}]" : "-0.5e3";
+    const std::string name = "x" + std::to_string(i), value = random.chance(2) ? "[1,{\"a\": null}]" : "-0.5e3";
     sample.extra += (sample.extra.empty() ? "{\"" : ",\"") + name + "\":" + value;
     add(sample, name, value, random);
   }
@@ -172,15 +170,9 @@ std::string mutate(std::string text, Random& random) {
   for (std::uint64_t edits = 1 + random.below(4); edits > 0; --edits) {
     const std::size_t at = random.below(text.size() + 1);
     switch (random.below(4)) {
-      case 0:
-        text.insert(at, kPieces[random.below(std::size(kPieces))]);
-        break;
-      case 1:
-        text.erase(at, random.below(8));
-        break;
-      case 2:
-        text.insert(at, text.substr(random.below(text.size() + 1), random.below(60)));
-        break;
+      case 0: text.insert(at, kPieces[random.below(std::size(kPieces))]); break;
+      case 1: text.erase(at, random.below(8)); break;
+      case 2: text.insert(at, text.substr(random.below(text.size() + 1), random.below(60))); break;
       default:
         if (at < text.size()) text[at] = static_cast<char>(random.below(256));
     }
@@ -193,8 +185,8 @@ TEST(MessageParserRandomTest, MutatedMessagesAreAnsweredAndEverythingStaysInTheM
   MessageParser parser;
   std::size_t accepted = 0, refused = 0;
   for (int round = 0; round < 30'000; ++round) {
-    std::string text = "{\"op\":\"submit\",\"id\":1,\"transactions\":[" + random_transaction(random).json +
-                       "," + random_transaction(random).json + "]}";
+    std::string text = "{\"op\":\"submit\",\"id\":1,\"transactions\":[" + random_transaction(random).json + "," +
+                       random_transaction(random).json + "]}";
     text = mutate(std::move(text), random);
     const Message& message = random.chance(2) ? parser.parse(text, "test") : parser.parse_line(text, "test");
     for (const Command& command : message.commands) {

@@ -54,10 +54,7 @@ TransactionText good() { return {}; }
 
 TEST_F(MessageParserTest, AllFieldsOfATransactionAreRead) {
   TransactionText text = good();
-  text.with("version", "3")
-      .with("device_id", "\"d-1\"")
-      .with("country", "\"DE\"")
-      .with("card_country", "\"FR\"");
+  text.with("version", "3").with("device_id", "\"d-1\"").with("country", "\"DE\"").with("card_country", "\"FR\"");
   text.with("category", "\"grocery\"").with("channel", "\"pos\"").with("status", "\"PENDING\"");
   text.with("latitude", "48.1371").with("longitude", "-11.5754").with("terminal", "{ \"a\": [1, null] }");
   const eventlog::Transaction& transaction = accepted(text);
@@ -79,8 +76,7 @@ TEST_F(MessageParserTest, AllFieldsOfATransactionAreRead) {
 
 TEST_F(MessageParserTest, OptionalFieldsMayBeAbsentNullOrEmpty) {
   TransactionText text = good();
-  for (const char* field : {"device_id", "country", "card_country", "category", "channel"})
-    text.with(field, "\"\"");
+  for (const char* field : {"device_id", "country", "card_country", "category", "channel"}) text.with(field, "\"\"");
   for (const char* field : {"version", "status", "latitude", "longitude"}) text.with(field, "null");
   const eventlog::Transaction with_empty = accepted(text);
   TransactionText plain = good();
@@ -127,25 +123,23 @@ TEST_F(MessageParserTest, EventTimesWithZonesAndFractions) {
 
 TEST_F(MessageParserTest, BadEventTimesAreRefused) {
   for (const char* json :
-       {"\"2024-05-01T12:34:56\"", "\"2024-02-30T12:34:56Z\"", "\"2023-02-29T12:34:56Z\"",
-        "\"2024-13-01T12:34:56Z\"", "\"2024-05-01T24:00:00Z\"", "\"2024-05-01T12:34:60Z\"",
-        "\"2024-05-01T12:34:56.1234567Z\"", "\"2024-05-01T12:34:56.Z\"", "\"\"", "\"now\"",
-        "\"2024-05-01T12:34:56Z \"", "\"2024-05-01T12:34:56+0200\"", "\"1969-12-31T23:59:59Z\"", "-1", "1.5",
-        "253402300800000000", "99999999999999999999"}) {
+       {"\"2024-05-01T12:34:56\"", "\"2024-02-30T12:34:56Z\"", "\"2023-02-29T12:34:56Z\"", "\"2024-13-01T12:34:56Z\"",
+        "\"2024-05-01T24:00:00Z\"", "\"2024-05-01T12:34:60Z\"", "\"2024-05-01T12:34:56.1234567Z\"",
+        "\"2024-05-01T12:34:56.Z\"", "\"\"", "\"now\"", "\"2024-05-01T12:34:56Z \"", "\"2024-05-01T12:34:56+0200\"",
+        "\"1969-12-31T23:59:59Z\"", "-1", "1.5", "253402300800000000", "99999999999999999999"}) {
     TransactionText text = good();
     EXPECT_THAT(reasons(text.with("event_time", json)), ElementsAre("bad_time event_time")) << json;
   }
 }
 
 TEST_F(MessageParserTest, BadAmountsAreRefused) {
-  for (const char* json : {"12.345", "\"twelve\"", "\"12,34\"", "\"1 2\"", "1e300", "1e99999999999", "\".\"",
-                           "\"-\"", "\"0x10\"", "92233720368547758.08", "\"1e\"", "\"1e+-2\"", "\"--1\""}) {
+  for (const char* json : {"12.345", "\"twelve\"", "\"12,34\"", "\"1 2\"", "1e300", "1e99999999999", "\".\"", "\"-\"",
+                           "\"0x10\"", "92233720368547758.08", "\"1e\"", "\"1e+-2\"", "\"--1\""}) {
     TransactionText text = good();
     EXPECT_THAT(reasons(text.with("amount", json)), ElementsAre("bad_amount amount")) << json;
   }
   TransactionText minor = good();
-  EXPECT_THAT(reasons(minor.without("amount").with("amount_minor", "12.5")),
-              ElementsAre("bad_amount amount_minor"));
+  EXPECT_THAT(reasons(minor.without("amount").with("amount_minor", "12.5")), ElementsAre("bad_amount amount_minor"));
   TransactionText both = good();
   EXPECT_THAT(reasons(both.with("amount_minor", "1234")), ElementsAre("bad_amount amount"));
 }
@@ -170,13 +164,11 @@ TEST_F(MessageParserTest, BadPlacesAreRefused) {
   EXPECT_THAT(reasons(beyond.with("latitude", "90.0000001").with("longitude", "-180.1")),
               ElementsAre("bad_place latitude", "bad_place longitude"));
   TransactionText word = good();
-  EXPECT_THAT(reasons(word.with("latitude", "\"north\"").with("longitude", "1")),
-              ElementsAre("bad_place latitude"));
+  EXPECT_THAT(reasons(word.with("latitude", "\"north\"").with("longitude", "1")), ElementsAre("bad_place latitude"));
 }
 
 TEST_F(MessageParserTest, EachRequiredFieldIsMissedByName) {
-  for (const char* field :
-       {"transaction_id", "event_time", "customer_id", "merchant_id", "amount", "currency"}) {
+  for (const char* field : {"transaction_id", "event_time", "customer_id", "merchant_id", "amount", "currency"}) {
     TransactionText absent = good(), null = good();
     EXPECT_THAT(reasons(absent.without(field)), ElementsAre("missing_field " + std::string(field)));
     EXPECT_THAT(reasons(null.with(field, "null")), ElementsAre("missing_field " + std::string(field)));
@@ -184,8 +176,8 @@ TEST_F(MessageParserTest, EachRequiredFieldIsMissedByName) {
 }
 
 TEST_F(MessageParserTest, EachFieldOfAWrongTypeIsNamedOnce) {
-  for (const char* field : {"transaction_id", "customer_id", "merchant_id", "device_id", "currency",
-                            "country", "card_country", "category", "channel", "status"}) {
+  for (const char* field : {"transaction_id", "customer_id", "merchant_id", "device_id", "currency", "country",
+                            "card_country", "category", "channel", "status"}) {
     TransactionText text = good();
     EXPECT_THAT(reasons(text.with(field, "17")), ElementsAre("wrong_type " + std::string(field)));
   }
@@ -215,8 +207,7 @@ TEST_F(MessageParserTest, TextsOfTheLimitAreTakenAndLongerOnesRefused) {
         std::pair("category", eventlog::kWordBytesMax), std::pair("channel", eventlog::kWordBytesMax)}) {
     TransactionText fits = good(), longer = good();
     accepted(fits.with(field, of_bytes(limit)));
-    EXPECT_THAT(reasons(longer.with(field, of_bytes(limit + 1))),
-                ElementsAre("too_long " + std::string(field)));
+    EXPECT_THAT(reasons(longer.with(field, of_bytes(limit + 1))), ElementsAre("too_long " + std::string(field)));
   }
 }
 
@@ -232,17 +223,16 @@ TEST_F(MessageParserTest, UnknownCodesAreRefused) {
   text.with("currency", "\"eur\"").with("country", "\"Germany\"").with("card_country", "\"ZZ\"");
   text.with("status", "\"done\"").with("version", "0");
   EXPECT_THAT(reasons(text),
-              ElementsAre("unknown_currency currency", "unknown_country country",
-                          "unknown_country card_country", "unknown_status status", "bad_version version"));
+              ElementsAre("unknown_currency currency", "unknown_country country", "unknown_country card_country",
+                          "unknown_status status", "bad_version version"));
   TransactionText version = good();
   EXPECT_THAT(reasons(version.with("version", "65536")), ElementsAre("bad_version version"));
 }
 
 TEST_F(MessageParserTest, AllReasonsAreCollectedAndTheIdIsKept) {
-  EXPECT_THAT(
-      reasons(submit("{\"transaction_id\":\"t-9\",\"amount\":\"x\",\"currency\":\"ABC\",\"country\":1}")),
-      ElementsAre("unknown_currency currency", "wrong_type country", "missing_field event_time",
-                  "missing_field customer_id", "missing_field merchant_id", "bad_amount amount"));
+  EXPECT_THAT(reasons(submit("{\"transaction_id\":\"t-9\",\"amount\":\"x\",\"currency\":\"ABC\",\"country\":1}")),
+              ElementsAre("unknown_currency currency", "wrong_type country", "missing_field event_time",
+                          "missing_field customer_id", "missing_field merchant_id", "bad_amount amount"));
   const Message& message = parse(submit("{\"transaction_id\":\"t-9\"}"));
   EXPECT_EQ(std::get<Unacceptable>(message.commands.front().body).transaction_id, "t-9");
 }
@@ -264,8 +254,7 @@ TEST_F(MessageParserTest, UnknownFieldsAreKeptAsSentAndInOrder) {
 TEST_F(MessageParserTest, TooMuchExtraIsRefusedOnce) {
   const std::size_t most = eventlog::kExtraBytesMax - std::string_view("{\"x\":\"\"}").size();
   TransactionText fits = good(), larger = good(), many = good();
-  EXPECT_EQ(accepted(fits.with("x", "\"" + std::string(most, 'x') + "\"")).extra.size(),
-            eventlog::kExtraBytesMax);
+  EXPECT_EQ(accepted(fits.with("x", "\"" + std::string(most, 'x') + "\"")).extra.size(), eventlog::kExtraBytesMax);
   larger.with("x", "\"" + std::string(most + 1, 'x') + "\"").with("y", "\"" + std::string(most, 'x') + "\"");
   EXPECT_THAT(reasons(larger), ElementsAre("extra_too_large "));
   for (int i = 0; i < 200; ++i) many.again("f" + std::to_string(i), "1");
@@ -315,8 +304,7 @@ TEST_F(MessageParserTest, TheOperationMayComeLast) {
 TEST_F(MessageParserTest, ALineIsABareTransactionOrAMessage) {
   TransactionText text = good();
   text_ = text.json();
-  EXPECT_TRUE(
-      std::holds_alternative<SubmitTransaction>(parser_.parse_line(text_, "f:1").commands.front().body));
+  EXPECT_TRUE(std::holds_alternative<SubmitTransaction>(parser_.parse_line(text_, "f:1").commands.front().body));
   text_ = "{\"label\":{\"transaction_id\":\"t\",\"kind\":\"fraud\",\"reported_at\":1},\"op\":\"label\"}";
   const Message& message = parser_.parse_line(text_, "f:2");
   EXPECT_EQ(message.operation, "label");
@@ -324,9 +312,8 @@ TEST_F(MessageParserTest, ALineIsABareTransactionOrAMessage) {
 }
 
 TEST_F(MessageParserTest, LabelsAreRead) {
-  const Message& message =
-      parse(R"({"op":"label","labels":[{"transaction_id":"t","version":2,"kind":"chargeback",)"
-            R"("reported_at":"1970-01-01T00:00:01Z","source":"bank"}]})");
+  const Message& message = parse(R"({"op":"label","labels":[{"transaction_id":"t","version":2,"kind":"chargeback",)"
+                                 R"("reported_at":"1970-01-01T00:00:01Z","source":"bank"}]})");
   const auto& label = std::get<ReportLabel>(message.commands.front().body);
   EXPECT_EQ(label.transaction_id, "t");
   EXPECT_EQ(label.transaction_version, 2);
@@ -334,9 +321,9 @@ TEST_F(MessageParserTest, LabelsAreRead) {
   EXPECT_EQ(label.reported_at.value(), 1'000'000);
   EXPECT_EQ(label.source, "bank");
   EXPECT_TRUE(message.many);
-  EXPECT_THAT(reasons("{\"op\":\"label\",\"label\":{\"kind\":\"maybe\",\"kinds\":1}}"),
-              ElementsAre("unknown_label kind", "unknown_field ", "missing_field transaction_id",
-                          "missing_field reported_at"));
+  EXPECT_THAT(
+      reasons("{\"op\":\"label\",\"label\":{\"kind\":\"maybe\",\"kinds\":1}}"),
+      ElementsAre("unknown_label kind", "unknown_field ", "missing_field transaction_id", "missing_field reported_at"));
 }
 
 TEST_F(MessageParserTest, ReferenceDataIsRead) {
@@ -348,9 +335,8 @@ TEST_F(MessageParserTest, ReferenceDataIsRead) {
   EXPECT_EQ(customer.country, *Code::parse("DE"));
   EXPECT_EQ(customer.segment, "vip");
 
-  const Message& merchants =
-      parse(R"({"op":"merchant","merchants":[{"merchant_id":"m","display_name":"Shop",)"
-            R"("category":"5411","country":"FR","place":null}]})");
+  const Message& merchants = parse(R"({"op":"merchant","merchants":[{"merchant_id":"m","display_name":"Shop",)"
+                                   R"("category":"5411","country":"FR","place":null}]})");
   const auto merchant = std::get<UpdateMerchant>(merchants.commands.front().body).update;
   EXPECT_EQ(merchant.display_name, "Shop");
   EXPECT_EQ(merchant.category, "5411");
@@ -384,9 +370,8 @@ TEST_F(MessageParserTest, BadReferenceDataIsRefusedWithItsReasons) {
               ElementsAre("bad_place latitude", "missing_field customer_id"));
   EXPECT_THAT(reasons("{\"op\":\"customer\",\"customer\":{\"customer_id\":\"c\",\"home\":5}}"),
               ElementsAre("wrong_type "));
-  EXPECT_THAT(
-      reasons("{\"op\":\"merchant\",\"merchant\":{\"merchant_id\":\"\",\"place\":{\"latitude\":true}}}"),
-      ElementsAre("empty_field merchant_id", "wrong_type latitude"));
+  EXPECT_THAT(reasons("{\"op\":\"merchant\",\"merchant\":{\"merchant_id\":\"\",\"place\":{\"latitude\":true}}}"),
+              ElementsAre("empty_field merchant_id", "wrong_type latitude"));
   EXPECT_THAT(reasons("{\"op\":\"list\",\"list\":{\"list\":\"l\"}}"), ElementsAre("missing_field add"));
   EXPECT_THAT(reasons("{\"op\":\"list\",\"list\":{\"list\":\"l\",\"add\":\"x\",\"remove\":[1]}}"),
               ElementsAre("wrong_type add", "wrong_type remove"));
@@ -394,8 +379,7 @@ TEST_F(MessageParserTest, BadReferenceDataIsRefusedWithItsReasons) {
 }
 
 TEST_F(MessageParserTest, TextsToActivateAreRead) {
-  const Message& policy =
-      parse("{\"op\":\"policy\",\"policy\":{\"text\":\"a = 1\\nb = 2\",\"file\":\"p.toml\"}}");
+  const Message& policy = parse("{\"op\":\"policy\",\"policy\":{\"text\":\"a = 1\\nb = 2\",\"file\":\"p.toml\"}}");
   EXPECT_EQ(std::get<UpdatePolicy>(policy.commands.front().body).text, "a = 1\nb = 2");
   EXPECT_EQ(std::get<UpdatePolicy>(policy.commands.front().body).file, "p.toml");
   const Message& features = parse("{\"op\":\"features\",\"features\":{\"text\":\"x\"}}");
@@ -417,14 +401,12 @@ TEST_F(MessageParserTest, MessagesThatSayNothingUsefulAreRefusedWhole) {
   EXPECT_THAT(reasons("{\"op\":1}"), ElementsAre("wrong_type op"));
   EXPECT_THAT(reasons("{\"op\":\"submit\"}"), ElementsAre("missing_field transaction"));
   EXPECT_THAT(reasons("{\"op\":\"submit\",\"transactions\":{}}"), ElementsAre("wrong_type transactions"));
-  EXPECT_THAT(reasons("{\"op\":\"submit\",\"op\":\"submit\",\"transactions\":[]}"),
-              ElementsAre("duplicate_field op"));
+  EXPECT_THAT(reasons("{\"op\":\"submit\",\"op\":\"submit\",\"transactions\":[]}"), ElementsAre("duplicate_field op"));
   EXPECT_THAT(reasons("{\"op\":\"submit\",\"transactions\":[],\"transactions\":[]}"),
               ElementsAre("duplicate_field transaction"));
   EXPECT_THAT(reasons("{\"op\":\"submit\",\"transactions\":[],\"extra\":1}"), ElementsAre("unknown_field "));
   EXPECT_THAT(reasons("{\"op\":\"submit\",\"id\":[],\"transactions\":[]}"), ElementsAre("wrong_type id"));
-  EXPECT_THAT(reasons("{\"op\":\"submit\",\"id\":1,\"id\":1,\"transactions\":[]}"),
-              ElementsAre("duplicate_field id"));
+  EXPECT_THAT(reasons("{\"op\":\"submit\",\"id\":1,\"id\":1,\"transactions\":[]}"), ElementsAre("duplicate_field id"));
   EXPECT_THAT(reasons("{\"op\":\"submit\",\"id\":\"" + std::string(200, 'x') + "\",\"transactions\":[]}"),
               ElementsAre("too_long id"));
   EXPECT_THAT(reasons("\"hello\""), ElementsAre("wrong_type "));
@@ -432,8 +414,7 @@ TEST_F(MessageParserTest, MessagesThatSayNothingUsefulAreRefusedWhole) {
 }
 
 TEST_F(MessageParserTest, AnUnknownOperationIsAnsweredWithTheKnownOnes) {
-  EXPECT_THAT(reasons("{\"op\":\"sumbit\",\"id\":7,\"transactions\":[]}"),
-              ElementsAre("unknown_operation op"));
+  EXPECT_THAT(reasons("{\"op\":\"sumbit\",\"id\":7,\"transactions\":[]}"), ElementsAre("unknown_operation op"));
   EXPECT_EQ(parse("{\"op\":\"sumbit\",\"id\":7}").request_id, "7");
   const std::string text = why("{\"op\":\"sumbit\"}");
   EXPECT_THAT(text, HasSubstr("did you mean 'submit'"));
@@ -539,8 +520,7 @@ TEST_F(MessageParserTest, AMessageOfTenMegabytesIsRefusedAndItsBeginningKept) {
   EXPECT_THAT(reasons(message), ElementsAre("message_too_large "));
   EXPECT_EQ(message.commands.front().raw.size(), kQuarantineRawBytesMax);
   EXPECT_EQ(message.commands.front().raw, std::string_view(text).substr(0, kQuarantineRawBytesMax));
-  EXPECT_TRUE(parse("[" + std::string(kMessageBytesMax - 2, ' ') + "]").commands.empty())
-      << "the limit itself fits";
+  EXPECT_TRUE(parse("[" + std::string(kMessageBytesMax - 2, ' ') + "]").commands.empty()) << "the limit itself fits";
 }
 
 TEST_F(MessageParserTest, RawTextIsCutToWhatTheQuarantineKeeps) {

@@ -51,13 +51,11 @@ TEST(PolicyTest, TheCanonicalTextReadsBackEqual) {
 }
 
 TEST(PolicyTest, EqualDurationsWrittenDifferentlyGiveOneText) {
-  EXPECT_EQ(Policy::parse("horizon = \"7d\"", "a")->to_toml(),
-            Policy::parse("horizon = \"168h\"", "b")->to_toml());
+  EXPECT_EQ(Policy::parse("horizon = \"7d\"", "a")->to_toml(), Policy::parse("horizon = \"168h\"", "b")->to_toml());
 }
 
 TEST(PolicyTest, MistakesNamePlaceAndReason) {
-  EXPECT_EQ(mistake("clock = 'wall'\nhorizn = '7d'"),
-            "p.toml:2:1: unknown key 'horizn'; did you mean 'horizon'?");
+  EXPECT_EQ(mistake("clock = 'wall'\nhorizn = '7d'"), "p.toml:2:1: unknown key 'horizn'; did you mean 'horizon'?");
   EXPECT_EQ(mistake("\nbase_currency = 'EURO'").substr(0, 11), "p.toml:2:17");
   EXPECT_EQ(mistake("base_currency = 1"), "p.toml:1:17: 'base_currency' must be a text");
   EXPECT_EQ(mistake("amount_minor_min = '1'"), "p.toml:1:20: 'amount_minor_min' must be a whole number");

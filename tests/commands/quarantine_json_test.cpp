@@ -50,7 +50,8 @@ class QuarantineJsonTest : public ::testing::Test {
 };
 
 TEST_F(QuarantineJsonTest, AnItemIsWhatItsSenderFound) {
-  const Command& command = only(quarantine(item(R"("raw":"t2,\"n\u00e4ver\",\u0000c2")", R"("source":"tx.csv:3","transaction_id":"t2")")));
+  const Command& command =
+      only(quarantine(item(R"("raw":"t2,\"n\u00e4ver\",\u0000c2")", R"("source":"tx.csv:3","transaction_id":"t2")")));
   const auto& found = std::get<Unacceptable>(command.body);
   EXPECT_EQ(command.raw, std::string_view("t2,\"n\xC3\xA4ver\",\0c2", 15));
   EXPECT_EQ(command.source, "tx.csv:3");
@@ -67,7 +68,8 @@ TEST_F(QuarantineJsonTest, RawBytesThatAreNoTextComeAsBase64) {
 }
 
 TEST_F(QuarantineJsonTest, ManyItemsAreReadEachForItself) {
-  text_ = "{\"items\":[" + item(R"("raw":"a")") + "," + item("") + "," + item(R"("raw":"b")", "") + "],\"op\":\"quarantine\"}";
+  text_ = "{\"items\":[" + item(R"("raw":"a")") + "," + item("") + "," + item(R"("raw":"b")", "") +
+          "],\"op\":\"quarantine\"}";
   const Message& message = parser_.parse(text_, "zmq");
   ASSERT_EQ(message.commands.size(), 3u);
   EXPECT_EQ(message.commands[0].raw, "a");
@@ -115,7 +117,8 @@ TEST_F(QuarantineJsonTest, EveryMistakeOfAReasonHasItsReason) {
   std::string many = "[" + std::string(kReasonJson);
   for (std::size_t i = 0; i < kReasonsMax; ++i) many += "," + std::string(kReasonJson);
   EXPECT_THAT(with(many + "]"), ElementsAre("too_long reasons", "too_long reasons"));
-  EXPECT_THAT(refusal(item("\"raw\":\"" + std::string(1000, 'x') + "\"", "", many + "]")), ElementsAre("too_long reasons"))
+  EXPECT_THAT(refusal(item("\"raw\":\"" + std::string(1000, 'x') + "\"", "", many + "]")),
+              ElementsAre("too_long reasons"))
       << "the number alone";
 }
 
@@ -175,7 +178,8 @@ TEST_F(ElementInputTest, MistakesRefuseTheMessage) {
   EXPECT_THAT(refused(R"([{"row":1}])"), ElementsAre("unknown_field "));
   EXPECT_THAT(refused(R"([{"raw":"a","raw_base64":""}])"), ElementsAre("duplicate_field raw"));
   EXPECT_THAT(refused(R"([{"raw_base64":"?"}])"), ElementsAre("bad_characters raw_base64"));
-  EXPECT_THAT(refused("[{\"source\":\"" + std::string(kSourceBytesMax + 1, 's') + "\"}]"), ElementsAre("too_long source"));
+  EXPECT_THAT(refused("[{\"source\":\"" + std::string(kSourceBytesMax + 1, 's') + "\"}]"),
+              ElementsAre("too_long source"));
   EXPECT_THAT(refused("[{}],\"inputs\":[{}]"), ElementsAre("duplicate_field inputs"));
   EXPECT_THAT(reasons(only(R"({"op":"rate","inputs":[{}],"rate":{"currency":"USD","base":"EUR","rate":1}})")),
               ElementsAre("unknown_field "))

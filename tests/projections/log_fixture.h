@@ -11,9 +11,9 @@
 #include <string>
 
 #include "eventlog/schema/events.h"
-#include "eventlog/storage/posix_environment.h"
 #include "eventlog/storage/history_chain.h"
 #include "eventlog/storage/log.h"
+#include "eventlog/storage/posix_environment.h"
 
 namespace vigil::projections {
 
@@ -140,9 +140,7 @@ class LogWriter {
     return concerning({"", "", id, ""}, [&](const EntityLinks& links) { return append(begin(), event, links); });
   }
   // An event whose customer id is longer than any model accepts.
-  Position unappliable() {
-    return decided({"too-long", std::string(kIdBytesMax + 1, 'x'), "bakery"});
-  }
+  Position unappliable() { return decided({"too-long", std::string(kIdBytesMax + 1, 'x'), "bakery"}); }
   // An event of a type this Vigil does not know.
   Position newer_than_us() {
     FrameBuilder& builder = begin();

@@ -26,8 +26,7 @@ class ReadModelsTest : public testing::Test {
   }
   CustomerProfile customer(const std::string& id) { return models().customer(id)->value(); }
   MerchantRisk merchant(const std::string& id) { return models().merchant(id)->value(); }
-  std::vector<AggregateRow> rows(Granularity granularity, Dimension dimension,
-                                 std::optional<std::string> value = {}) {
+  std::vector<AggregateRow> rows(Granularity granularity, Dimension dimension, std::optional<std::string> value = {}) {
     AggregateQuery query;
     query.granularity = granularity;
     query.from = EventTime{0};
@@ -59,8 +58,13 @@ TEST_F(ReadModelsTest, UnknownEntitiesAreEmptyAnswers) {
 TEST_F(ReadModelsTest, CustomerProfileCountsOutcomesDevicesLabelsAndAlerts) {
   writer_.customer_updated("alice", "FR");
   writer_.decided({.id = "t1", .device = "phone", .amount = 100});
-  writer_.decided({.id = "t2", .merchant = "hotel", .device = "phone", .amount = 300, .time = kNoon + 5,
-                   .outcome = Outcome::decline, .country = "DE"});
+  writer_.decided({.id = "t2",
+                   .merchant = "hotel",
+                   .device = "phone",
+                   .amount = 300,
+                   .time = kNoon + 5,
+                   .outcome = Outcome::decline,
+                   .country = "DE"});
   writer_.decided({.id = "t3", .device = "tablet", .time = kNoon - 5, .outcome = Outcome::review});
   writer_.alerted("t2", "velocity");
   const Position newest = writer_.labelled("t2", LabelKind::fraud);
@@ -105,10 +109,14 @@ TEST_F(ReadModelsTest, MerchantRiskIsTheShareOfFraudByLabelsAndFollowsCorrection
 
 TEST_F(ReadModelsTest, AggregatesRollUpMinutesToHoursAndDaysAndOverAllValues) {
   writer_.decided({.id = "t1", .amount = 100, .category = "food", .country = "DE"});
-  writer_.decided({.id = "t2", .amount = 200, .time = kNoon + 59 * kSecond, .outcome = Outcome::decline,
-                   .category = "fuel"});
-  writer_.decided({.id = "t3", .amount = 400, .time = kNoon + 60 * kSecond, .outcome = Outcome::review,
-                   .currency = "USD", .status = Status::pending});
+  writer_.decided(
+      {.id = "t2", .amount = 200, .time = kNoon + 59 * kSecond, .outcome = Outcome::decline, .category = "fuel"});
+  writer_.decided({.id = "t3",
+                   .amount = 400,
+                   .time = kNoon + 60 * kSecond,
+                   .outcome = Outcome::review,
+                   .currency = "USD",
+                   .status = Status::pending});
   writer_.decided({.id = "t4", .amount = 800, .time = kNoon + 3600 * kSecond, .category = "food"});
   writer_.decided({.id = "t5", .amount = 1600, .time = kNoon + kDay / 2});
   const auto minutes = rows(Granularity::minute, Dimension::all);
@@ -283,8 +291,7 @@ TEST_F(ReadModelsTest, StateAsOfAnyPositionIsTheFoldOfTheEventsUpToIt) {
     EXPECT_EQ(answer->state.lifetime.transactions, known[i].second);
     EXPECT_EQ(answer->as_of, known[i].first);
     EXPECT_LT(answer->events_folded, 256u);
-    EXPECT_EQ(models().state_as_of(EntityKind::device, "phone", known[i].first)->value().state.events,
-              known[i].second);
+    EXPECT_EQ(models().state_as_of(EntityKind::device, "phone", known[i].first)->value().state.events, known[i].second);
   }
   EXPECT_FALSE(models().state_as_of(EntityKind::customer, "bob", known[0].first)->has_value());
   EXPECT_EQ(models().state_as_of(EntityKind::merchant, "bakery", Position{1'000'000})->value().as_of, Position{1500});

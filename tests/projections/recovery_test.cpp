@@ -409,7 +409,8 @@ int watch_bakery(const fs::path& models, std::uint64_t end) {
   std::uint64_t seen = 0;
   while (seen < end) {
     const std::uint64_t checkpoint = (*model)->status().checkpoint.value();
-    auto bakery = (*model)->read<MerchantRiskModel>([](auto& risk, auto& view) { return risk.merchant(view, "bakery"); });
+    auto bakery =
+        (*model)->read<MerchantRiskModel>([](auto& risk, auto& view) { return risk.merchant(view, "bakery"); });
     if (!bakery || !*bakery) return 2;
     const EntityState& state = (*bakery)->state;
     if (state.events < std::max(seen, checkpoint)) return 3;  // every event is the bakery's

@@ -28,7 +28,8 @@ void expect_survives(const std::string& line) {
   const auto& again = second.parse(once, "test");
   ASSERT_EQ(again.commands.size(), 1u) << once;
   ASSERT_FALSE(std::holds_alternative<commands::Unacceptable>(again.commands.front().body))
-      << once << "\n" << std::get<commands::Unacceptable>(again.commands.front().body).reasons.front().text;
+      << once << "\n"
+      << std::get<commands::Unacceptable>(again.commands.front().body).reasons.front().text;
   EXPECT_EQ(read.commands.front().body.index(), again.commands.front().body.index());
   EXPECT_EQ(sent_for(again.commands.front()), once);
 }
@@ -66,8 +67,8 @@ TEST(CommandJsonTest, WhatIsUnacceptableArrivesWithItsBytesSourceAndReasons) {
   for (int byte = 0; byte < 256; ++byte) every_byte += static_cast<char>(byte);
   for (const std::string& raw : {std::string("t2,\"never\",\xC3\xA4"), every_byte, std::string(300, '\x01'),
                                  std::string(commands::kQuarantineRawBytesMax, '"')}) {
-    const Command refused{commands::Unacceptable{"t2", {{"bad_time", "event_time", "'never' is no time"},
-                                                        {"bad_row", "", "a \"quote\""}}},
+    const Command refused{commands::Unacceptable{
+                              "t2", {{"bad_time", "event_time", "'never' is no time"}, {"bad_row", "", "a \"quote\""}}},
                           raw, "tx.csv:3"};
     const std::string message = sent_for(refused);
     EXPECT_LT(message.size(), commands::kMessageBytesMax);

@@ -20,7 +20,7 @@ std::size_t cities_for(std::uint32_t merchants) {
 }
 
 template <class Row>
-std::vector<std::uint16_t> weights_of(std::span<const Row> rows, std::uint16_t Row::*weight, std::size_t count) {
+std::vector<std::uint16_t> weights_of(std::span<const Row> rows, std::uint16_t Row::* weight, std::size_t count) {
   std::vector<std::uint16_t> weights;
   for (const Row& row : rows.first(count)) weights.push_back(row.*weight);
   return weights;

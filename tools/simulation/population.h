@@ -37,8 +37,7 @@ class Population {
   // Merchants of a trade in a city; never empty: falls back to the whole trade, then to all merchants.
   const std::vector<std::uint32_t>& merchants_of(Trade trade, std::size_t city) const;
   // Where the customer shops for a trade: one of a few shops chosen once, usually the nearest to `from`.
-  std::uint32_t shop(std::uint32_t customer, Trade trade, std::size_t city, eventlog::Place from,
-                     Random& random) const;
+  std::uint32_t shop(std::uint32_t customer, Trade trade, std::size_t city, eventlog::Place from, Random& random) const;
   std::size_t cities_used() const { return cities_used_; }
 
   // Where a customer is on a day of the simulation (days count from 0): the city of a trip, or home. On the

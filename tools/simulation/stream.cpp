@@ -79,8 +79,7 @@ void Stream::remember_label(const NumberedPayment& item) {
 
 std::optional<Item> Stream::next() {
   while (today_.empty() && day_ < options_.days) plan_day();
-  const bool label_due =
-      !labels_.empty() && (today_.empty() || labels_.top().known_at_us <= today_.front().time_us);
+  const bool label_due = !labels_.empty() && (today_.empty() || labels_.top().known_at_us <= today_.front().time_us);
   if (label_due) {
     const Label label = labels_.top();
     labels_.pop();

@@ -63,7 +63,7 @@ class Stream {
   std::uint64_t fraud_made_ = 0;
   std::uint64_t sequence_ = 0;
   std::uint64_t emitted_ = 0;
-  std::vector<Payment> later_;    // made, but on a day not yet planned
+  std::vector<Payment> later_;  // made, but on a day not yet planned
   std::deque<Payment> today_;
   std::priority_queue<Label, std::vector<Label>, KnownLater> labels_;
 };

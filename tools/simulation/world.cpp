@@ -30,7 +30,8 @@ constexpr std::array kCurrencies = {
     Currency{"SGD", 680'000'000, 2},   Currency{"BRL", 170'000'000, 2},
 };
 
-constexpr std::array<Category, kCategories> kCategoryTable = {{  // in the order of Trade
+constexpr std::array<Category, kCategories> kCategoryTable = {{
+    // in the order of Trade
     {"grocery", Channel::pos, 2'900, 58'000, 150},
     {"restaurant", Channel::pos, 2'400, 52'000, 170},
     {"fuel", Channel::pos, 5'200, 30'000, 50},
@@ -49,10 +50,10 @@ constexpr std::array<Category, kCategories> kCategoryTable = {{  // in the order
 }};
 
 // Hours of one day, midnight first.
-constexpr std::array<std::uint16_t, 24> kOfficeHours = {1,  0,  0,  0,  0,  1,  6,  14, 16, 8,  8,  14,
-                                                        26, 20, 8,  8,  12, 24, 30, 24, 16, 10, 6,  2};
-constexpr std::array<std::uint16_t, 24> kDaytime = {0,  0,  0,  0,  0,  0,  2,  8,  18, 28, 32, 28,
-                                                    20, 14, 16, 22, 20, 14, 8,  5,  3,  2,  1,  0};
+constexpr std::array<std::uint16_t, 24> kOfficeHours = {1,  0,  0, 0, 0,  1,  6,  14, 16, 8,  8, 14,
+                                                        26, 20, 8, 8, 12, 24, 30, 24, 16, 10, 6, 2};
+constexpr std::array<std::uint16_t, 24> kDaytime = {0,  0,  0,  0,  0,  0,  2, 8, 18, 28, 32, 28,
+                                                    20, 14, 16, 22, 20, 14, 8, 5, 3,  2,  1,  0};
 constexpr std::array<std::uint16_t, 24> kEvenings = {16, 10, 6,  3,  1,  0,  0,  2,  4,  8,  10, 12,
                                                      18, 16, 12, 12, 14, 18, 24, 28, 30, 30, 28, 22};
 constexpr std::array<std::uint16_t, 24> kNights = {22, 24, 22, 18, 16, 14, 16, 14, 6,  2,  1,  1,

@@ -41,8 +41,21 @@ struct Category {
 };
 // Indexes into categories().
 enum class Trade : std::size_t {
-  grocery, restaurant, fuel, transport, pharmacy, fashion, electronics, health, entertainment, cash,
-  online_retail, digital_goods, travel, utilities, gambling,
+  grocery,
+  restaurant,
+  fuel,
+  transport,
+  pharmacy,
+  fashion,
+  electronics,
+  health,
+  entertainment,
+  cash,
+  online_retail,
+  digital_goods,
+  travel,
+  utilities,
+  gambling,
   count_,
 };
 inline constexpr std::size_t kCategories = static_cast<std::size_t>(Trade::count_);
@@ -50,13 +63,13 @@ std::span<const Category> categories();
 
 struct Persona {
   std::string_view name;
-  std::uint16_t share;              // of the customers, relative
-  std::uint16_t activity;           // payments a day, relative
-  std::int64_t spending_q16;        // factor on every amount
-  std::uint16_t trips_permille;     // chance of a trip in each ten days
-  bool works;                       // spends weekday working hours at a work place
-  std::array<std::uint16_t, 24> hours;             // when they pay, relative
-  std::array<std::uint16_t, kCategories> tastes;   // what for, relative, in the order of categories()
+  std::uint16_t share;                            // of the customers, relative
+  std::uint16_t activity;                         // payments a day, relative
+  std::int64_t spending_q16;                      // factor on every amount
+  std::uint16_t trips_permille;                   // chance of a trip in each ten days
+  bool works;                                     // spends weekday working hours at a work place
+  std::array<std::uint16_t, 24> hours;            // when they pay, relative
+  std::array<std::uint16_t, kCategories> tastes;  // what for, relative, in the order of categories()
 };
 std::span<const Persona> personas();
 

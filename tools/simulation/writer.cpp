@@ -17,7 +17,8 @@ void append_decimal(std::string& out, std::int64_t value, int scale) {
   if (value < 0) out += '-';
   std::string digits;
   append_number(digits, value < 0 ? -value : value);
-  if (static_cast<int>(digits.size()) <= scale) digits.insert(0, static_cast<std::size_t>(scale) + 1 - digits.size(), '0');
+  if (static_cast<int>(digits.size()) <= scale)
+    digits.insert(0, static_cast<std::size_t>(scale) + 1 - digits.size(), '0');
   out.append(digits, 0, digits.size() - static_cast<std::size_t>(scale));
   if (scale > 0) out.append(".").append(digits, digits.size() - static_cast<std::size_t>(scale));
 }
@@ -70,8 +71,9 @@ std::string merchant_line(std::uint32_t number, const Merchant& merchant) {
 
 void Writer::write_preamble(const std::function<void(std::string_view)>& take) const {
   if (format_ == Format::csv) {
-    take("transaction_id,event_time,customer_id,merchant_id,device_id,amount,currency,country,card_country,"
-         "category,channel,status,latitude,longitude,fraud,scenario");
+    take(
+        "transaction_id,event_time,customer_id,merchant_id,device_id,amount,currency,country,card_country,"
+        "category,channel,status,latitude,longitude,fraud,scenario");
     return;
   }
   take(R"({"op":"policy","policy":{"text":"clock = \"stream\"\n"}})");

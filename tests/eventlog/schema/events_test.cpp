@@ -51,7 +51,7 @@ TEST(Events, TransactionDecidedKeepsEveryFact) {
   std::array<std::byte, 64> bytes{};
   const std::size_t size = encode_values(values, bytes);
   const std::array<std::uint16_t, 2> matched = {3, 700};
-  const TransactionDecided event{full_transaction(),          11'111, Outcome::decline, -7, 4, 5,
+  const TransactionDecided event{full_transaction(),           11'111, Outcome::decline, -7, 4, 5,
                                  std::span(bytes).first(size), matched};
   MemoryFrame frame;
   append(frame, event, kLinks);
@@ -91,8 +91,8 @@ TEST(Events, AbsentFactsStayAbsent) {
 
 TEST(Events, QuarantinedKeepsRawBytesAndReasons) {
   const std::string raw("{\"broken\0\xff", 10);
-  const TransactionQuarantined event{std::as_bytes(std::span(raw)), "zmq",
-                                     {{"broken_json", "", "ends at byte 10"}, {"missing_field", "amount", "x"}}};
+  const TransactionQuarantined event{
+      std::as_bytes(std::span(raw)), "zmq", {{"broken_json", "", "ends at byte 10"}, {"missing_field", "amount", "x"}}};
   MemoryFrame frame;
   append(frame, event);
   expect_golden(frame, "transaction_quarantined.v1.bin");
@@ -136,8 +136,8 @@ TEST(Events, LabelReportedRoundTrip) {
 }
 
 TEST(Events, AlertRaisedRoundTrip) {
-  const AlertRaised event{"velocity", "tx", Position{9}, EventTime{10}, "c", "m", "d", 11,
-                          Severity::p0, Outcome::decline, 12};
+  const AlertRaised event{"velocity", "tx", Position{9},  EventTime{10},    "c", "m",
+                          "d",        11,   Severity::p0, Outcome::decline, 12};
   MemoryFrame frame;
   append(frame, event, kLinks);
   expect_golden(frame, "alert_raised.v1.bin");

@@ -30,15 +30,15 @@ void expect_round_trip(const std::vector<Value>& values) {
 TEST(Values, EdgesOfEveryTypeSurvive) {
   using Limits = std::numeric_limits<std::int64_t>;
   const std::string long_text(5000, 'x');
-  std::vector<Value> values = {Value::null(), Value::boolean(true), Value::boolean(false), Value::of(""),
-                               Value::of("a"), Value::of(std::string_view(long_text))};
-  for (std::int64_t i : {std::int64_t{0}, std::int64_t{239}, std::int64_t{240}, std::int64_t{-1}, Limits::max(),
-                         Limits::min()}) {
+  std::vector<Value> values = {Value::null(), Value::boolean(true), Value::boolean(false),
+                               Value::of(""), Value::of("a"),       Value::of(std::string_view(long_text))};
+  for (std::int64_t i :
+       {std::int64_t{0}, std::int64_t{239}, std::int64_t{240}, std::int64_t{-1}, Limits::max(), Limits::min()}) {
     values.push_back(Value::of(i));
   }
-  for (double d : {0.0, -0.0, 1.0, -2.5, 1.0 / 3, std::numeric_limits<double>::max(),
-                   std::numeric_limits<double>::denorm_min(), std::numeric_limits<double>::infinity(),
-                   std::numeric_limits<double>::quiet_NaN()}) {
+  for (double d :
+       {0.0, -0.0, 1.0, -2.5, 1.0 / 3, std::numeric_limits<double>::max(), std::numeric_limits<double>::denorm_min(),
+        std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
     values.push_back(Value::of(d));
   }
   expect_round_trip(values);

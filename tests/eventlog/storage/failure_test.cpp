@@ -133,7 +133,7 @@ TEST_F(FailureTest, NewLogOnAFullDiskIsRefused) {
 
 TEST_F(FailureTest, EveryFailureOfEveryCallWhileRollingLosesNothing) {
   const std::pair<Call, const char*> cases[] = {
-      {Call::write, "spare"},   {Call::sync, "spare"},       {Call::rename, "spare"},    {Call::open, "spare"},
+      {Call::write, "spare"},     {Call::sync, "spare"},     {Call::rename, "spare"},     {Call::open, "spare"},
       {Call::write, "spare.tmp"}, {Call::sync, "spare.tmp"}, {Call::rename, "spare.tmp"}, {Call::sync_directory, "log"},
   };
   for (const auto& [call, suffix] : cases) {

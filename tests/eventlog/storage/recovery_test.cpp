@@ -59,7 +59,8 @@ TEST_F(RecoveryTest, TornTailIsCutAndReportedWhereverItTears) {
   ASSERT_GE(end - begin, 4 * kBlockBytes);
   const std::string whole = read_file(last_segment());
   std::mt19937_64 random(11);
-  std::vector<std::uint64_t> cuts{begin + 1, begin + 8, begin + 100, begin + 119, begin + 120, begin + 512, end - 1, end - 4, end - 48, end - 49, end - 4096, end - 4097};
+  std::vector<std::uint64_t> cuts{begin + 1, begin + 8, begin + 100, begin + 119, begin + 120, begin + 512,
+                                  end - 1,   end - 4,   end - 48,    end - 49,    end - 4096,  end - 4097};
   for (int i = 0; i < 20; ++i) cuts.push_back(begin + 1 + random() % (end - begin - 1));
   for (const std::uint64_t cut : cuts) {
     write_at(last_segment(), begin, whole.substr(begin, end - begin));

@@ -31,8 +31,7 @@ TEST(ExpressionErrors, UnknownNamesComeWithTheNearestKnownOne) {
   EXPECT_EQ(error_of("amount_bsae > 3"), "r.toml:12:9: unknown name 'amount_bsae'; did you mean 'amount_base'?");
   EXPECT_EQ(error_of("IsNight"), "r.toml:12:9: unknown name 'IsNight'; did you mean 'is_night'?");
   EXPECT_EQ(error_of("xyz > 3"), "r.toml:12:9: unknown name 'xyz'");
-  EXPECT_EQ(error_of("colaesce(amount, 1) > 3"),
-            "r.toml:12:9: unknown function 'colaesce'; did you mean 'coalesce'?");
+  EXPECT_EQ(error_of("colaesce(amount, 1) > 3"), "r.toml:12:9: unknown function 'colaesce'; did you mean 'coalesce'?");
   EXPECT_EQ(error_of("frobnicate(1) > 3"), "r.toml:12:9: unknown function 'frobnicate'");
   EXPECT_EQ(error_of("abs > 3"), "r.toml:12:9: 'abs' is a function: abs(number)");
 }
@@ -41,12 +40,9 @@ TEST(ExpressionErrors, MalformedLiterals) {
   EXPECT_EQ(error_of("amount > 99999999999999999999"), "r.toml:12:18: the integer does not fit 64 bits");
   EXPECT_EQ(error_of("amount > 1e999"), "r.toml:12:18: the number does not fit a double");
   EXPECT_EQ(error_of("amount > 1.5h"), "r.toml:12:18: malformed number");
-  EXPECT_EQ(error_of("amount > 10min"),
-            "r.toml:12:20: unknown unit 'min' (durations end in us, ms, s, m, h, d or w)");
-  EXPECT_EQ(error_of("amount > 1__0"),
-            "r.toml:12:19: unknown unit '__0' (durations end in us, ms, s, m, h, d or w)");
-  EXPECT_EQ(error_of("amount > 99999999999999d"),
-            "r.toml:12:18: the duration does not fit 64 bits of microseconds");
+  EXPECT_EQ(error_of("amount > 10min"), "r.toml:12:20: unknown unit 'min' (durations end in us, ms, s, m, h, d or w)");
+  EXPECT_EQ(error_of("amount > 1__0"), "r.toml:12:19: unknown unit '__0' (durations end in us, ms, s, m, h, d or w)");
+  EXPECT_EQ(error_of("amount > 99999999999999d"), "r.toml:12:18: the duration does not fit 64 bits of microseconds");
   EXPECT_EQ(error_of("country == \"FR"), "r.toml:12:20: the text is not closed");
   EXPECT_EQ(error_of("country == 'F\\R'"), "r.toml:12:22: unknown escape (known are \\\\ \\\" \\' \\n \\t)");
 }
@@ -80,10 +76,8 @@ TEST(ExpressionErrors, MalformedSets) {
   EXPECT_EQ(error_of("country in [(1)]"), "r.toml:12:21: expected a literal, got '('");
   EXPECT_EQ(error_of("amount in [-amount]"), "r.toml:12:20: items are literals");
   EXPECT_EQ(error_of("country in ['FR' 'DE']"), "r.toml:12:26: expected ',' or ']', got ''DE''");
-  EXPECT_EQ(error_of("country in ['FR', 3]"),
-            "r.toml:12:27: the item must be text like what is sought, got integer");
-  EXPECT_EQ(error_of("country in list blocked"),
-            "r.toml:12:25: expected the list's name in quotes, got 'blocked'");
+  EXPECT_EQ(error_of("country in ['FR', 3]"), "r.toml:12:27: the item must be text like what is sought, got integer");
+  EXPECT_EQ(error_of("country in list blocked"), "r.toml:12:25: expected the list's name in quotes, got 'blocked'");
   EXPECT_EQ(error_of("country in list ''"), "r.toml:12:17: the list's name is empty");
   EXPECT_EQ(error_of("amount in list 'a'"), "r.toml:12:16: lists hold texts, but integer is sought");
   EXPECT_EQ(error_of("null in [1]"), "r.toml:12:14: null is in no set; use is_null(x)");
@@ -136,11 +130,11 @@ TEST(ExpressionErrors, LengthIsLimited) {
 TEST(ExpressionErrors, DepthIsLimited) {
   const std::size_t most = kExpressionDepthMax - 1;
   EXPECT_EQ(error_of(repeated("(", most) + "is_night" + repeated(")", most)), "compiles");
-  EXPECT_NE(error_of(repeated("(", most + 1) + "is_night" + repeated(")", most + 1)).find(
-                "nested deeper than 64 levels"), std::string::npos);
+  EXPECT_NE(
+      error_of(repeated("(", most + 1) + "is_night" + repeated(")", most + 1)).find("nested deeper than 64 levels"),
+      std::string::npos);
   EXPECT_EQ(error_of(repeated("not ", most) + "is_night"), "compiles");
-  EXPECT_NE(error_of(repeated("not ", most + 1) + "is_night").find("nested deeper than 64 levels"),
-            std::string::npos);
+  EXPECT_NE(error_of(repeated("not ", most + 1) + "is_night").find("nested deeper than 64 levels"), std::string::npos);
   EXPECT_EQ(error_of("is_night" + repeated(" and is_night", most)), "compiles");
   EXPECT_NE(error_of("is_night" + repeated(" and is_night", most + 1)).find("nested deeper than 64 levels"),
             std::string::npos);

@@ -19,10 +19,10 @@ using Plain = std::variant<std::monostate, bool, std::int64_t, double, std::stri
 struct Tree {
   std::string text;  // in parentheses where needed
   ValueType type = ValueType::integer;
-  Plain value;       // what it must give
+  Plain value;  // what it must give
 };
 
-const Symbols kSymbols{{"i0", ValueType::integer, 0},  {"i1", ValueType::integer, 1}, {"i2", ValueType::integer, 2},
+const Symbols kSymbols{{"i0", ValueType::integer, 0},  {"i1", ValueType::integer, 1},  {"i2", ValueType::integer, 2},
                        {"f0", ValueType::floating, 3}, {"f1", ValueType::floating, 4}, {"b0", ValueType::boolean, 5},
                        {"b1", ValueType::boolean, 6},  {"t0", ValueType::text, 7},     {"t1", ValueType::text, 8}};
 
@@ -98,16 +98,12 @@ class Grower {
     }
   }
   // "-3.25" is minus (3 + 0.25).
-  static double quarter_beyond(std::int64_t small) {
-    return static_cast<double>(small) + (small < 0 ? -0.25 : 0.25);
-  }
+  static double quarter_beyond(std::int64_t small) { return static_cast<double>(small) + (small < 0 ? -0.25 : 0.25); }
 
   static Plain converted(const Tree& tree, ValueType type) {
     return type == ValueType::floating ? floating(number(tree.value)) : tree.value;
   }
-  ValueType narrower(ValueType type) {
-    return type == ValueType::floating && pick(2) == 0 ? ValueType::integer : type;
-  }
+  ValueType narrower(ValueType type) { return type == ValueType::floating && pick(2) == 0 ? ValueType::integer : type; }
 
   Tree conditional(ValueType type, int depth) {
     const Tree condition = grow(ValueType::boolean, depth), yes = grow(type, depth), no = grow(narrower(type), depth);
@@ -190,13 +186,14 @@ class Grower {
       const bool* known = std::get_if<bool>(&value);
       return !known ? 1 : *known ? 2 : 0;
     };
-    const int result = conjunction ? std::min(level(a.value), level(b.value)) : std::max(level(a.value), level(b.value));
+    const int result =
+        conjunction ? std::min(level(a.value), level(b.value)) : std::max(level(a.value), level(b.value));
     return {"(" + a.text + (conjunction ? " and " : " or ") + b.text + ")", ValueType::boolean,
             result == 1 ? Plain() : Plain(result == 2)};
   }
   template <class T>
   static bool compared(std::size_t op, const T& a, const T& b) {
-    const bool results[] = {a == b, a != b, a < b, a <= b, a > b, a >= b};
+    const bool results[] = {a == b, a != b, a<b, a <= b, a> b, a >= b};
     return results[op];
   }
   Tree comparison(int depth) {
@@ -239,10 +236,11 @@ TEST(ExpressionProperty, RandomExpressionsGiveWhatAPlainEvaluatorGives) {
 }
 
 TEST(ExpressionProperty, RandomGarbageIsRefusedWithAPlaceOrCompiles) {
-  const char* const pieces[] = {"i0", "f0", "b0", "t0", "(", ")", "[", "]", ",", " and ", " or ", "not ", "!", "-",
-                                "+", "*", "/", "%", "<", "<=", "==", "!=", "in", " in list ", "'x'", "\"", "'", "\\",
-                                "1", "1.5", "1e", "10m", "0x", "_", "null", "true", "if(", "coalesce(", "abs(",
-                                "lower(", "\n", "\t", "\xC3", "\xFF", "é", "#", "=", "&&", "||", "."};
+  const char* const pieces[] = {
+      "i0",     "f0", "b0", "t0",   "(",    ")",   "[",  "]",  ",",    " and ", " or ",      "not ",      "!",
+      "-",      "+",  "*",  "/",    "%",    "<",   "<=", "==", "!=",   "in",    " in list ", "'x'",       "\"",
+      "'",      "\\", "1",  "1.5",  "1e",   "10m", "0x", "_",  "null", "true",  "if(",       "coalesce(", "abs(",
+      "lower(", "\n", "\t", "\xC3", "\xFF", "é",   "#",  "=",  "&&",   "||",    "."};
   std::mt19937_64 random(7);
   const Lists lists;
   Grower grower(7);

@@ -21,9 +21,18 @@ const Symbols kSymbols{
 const TextPlace kPlace{"rules.toml", 1, 1};
 
 std::array<Value, 12> slots() {
-  return {Value::of(std::int64_t{7}), Value::of(std::int64_t{-3}), Value::of(2.5), Value::of(-0.5),
-          Value::of(std::string_view("Paris")), Value::of(std::string_view("")), Value::boolean(true),
-          Value::boolean(false), Value::null(), Value::null(), Value::null(), Value::null()};
+  return {Value::of(std::int64_t{7}),
+          Value::of(std::int64_t{-3}),
+          Value::of(2.5),
+          Value::of(-0.5),
+          Value::of(std::string_view("Paris")),
+          Value::of(std::string_view("")),
+          Value::boolean(true),
+          Value::boolean(false),
+          Value::null(),
+          Value::null(),
+          Value::null(),
+          Value::null()};
 }
 
 Lists some_lists() {
@@ -155,8 +164,7 @@ TEST(Expression, LogicIsThreeValued) {
   const std::array<std::pair<const char*, const char*>, 3> operands{{{"yes", "true"}, {"no", "false"}, {"nb", "null"}}};
   const char* const conjunction[3][3] = {
       {"true", "false", "null"}, {"false", "false", "false"}, {"null", "false", "null"}};
-  const char* const disjunction[3][3] = {
-      {"true", "true", "true"}, {"true", "false", "null"}, {"true", "null", "null"}};
+  const char* const disjunction[3][3] = {{"true", "true", "true"}, {"true", "false", "null"}, {"true", "null", "null"}};
   for (std::size_t a = 0; a < 3; ++a) {
     for (std::size_t b = 0; b < 3; ++b) {
       const std::string left = operands[a].first, right = operands[b].first;
@@ -170,12 +178,41 @@ TEST(Expression, LogicIsThreeValued) {
 }
 
 TEST(Expression, NullsSpreadThroughArithmeticComparisonAndFunctions) {
-  for (const char* text : {"ni + 1", "1 - ni", "nf * 2", "ni / 2", "ni % 2", "-ni", "-nf", "ni > 1", "ni == ni",
-                           "nt == 'a'", "nb == yes", "nf < 1", "ni in [1]", "nt in ['a']", "nf in [1.5]",
-                           "nb in [true]", "nt in list 'cities'", "abs(ni)", "abs(nf)", "min(ni, 1)", "max(1, nf)",
-                           "min(1, 2, ni)", "round(nf)", "floor(nf)", "sqrt(nf)", "mod(ni, 2)", "hour(ni)",
-                           "weekday(ni)", "starts_with(nt, 'a')", "ends_with('a', nt)", "contains(nt, 'a')",
-                           "lower(nt) == 'a'", "distance_km(1, 2, nf, 3)", "coalesce(ni, ni)", "if(yes, ni, 1)"}) {
+  for (const char* text : {"ni + 1",
+                           "1 - ni",
+                           "nf * 2",
+                           "ni / 2",
+                           "ni % 2",
+                           "-ni",
+                           "-nf",
+                           "ni > 1",
+                           "ni == ni",
+                           "nt == 'a'",
+                           "nb == yes",
+                           "nf < 1",
+                           "ni in [1]",
+                           "nt in ['a']",
+                           "nf in [1.5]",
+                           "nb in [true]",
+                           "nt in list 'cities'",
+                           "abs(ni)",
+                           "abs(nf)",
+                           "min(ni, 1)",
+                           "max(1, nf)",
+                           "min(1, 2, ni)",
+                           "round(nf)",
+                           "floor(nf)",
+                           "sqrt(nf)",
+                           "mod(ni, 2)",
+                           "hour(ni)",
+                           "weekday(ni)",
+                           "starts_with(nt, 'a')",
+                           "ends_with('a', nt)",
+                           "contains(nt, 'a')",
+                           "lower(nt) == 'a'",
+                           "distance_km(1, 2, nf, 3)",
+                           "coalesce(ni, ni)",
+                           "if(yes, ni, 1)"}) {
     EXPECT_EQ(value_of(text), "null") << text;
   }
 }

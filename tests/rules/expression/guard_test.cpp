@@ -10,8 +10,8 @@
 namespace vigil::rules {
 namespace {
 
-const Symbols kSymbols{{"i0", ValueType::integer, 0},  {"i1", ValueType::integer, 1},  {"f0", ValueType::floating, 2},
-                       {"f1", ValueType::floating, 3}, {"b0", ValueType::boolean, 4},  {"b1", ValueType::boolean, 5},
+const Symbols kSymbols{{"i0", ValueType::integer, 0},  {"i1", ValueType::integer, 1}, {"f0", ValueType::floating, 2},
+                       {"f1", ValueType::floating, 3}, {"b0", ValueType::boolean, 4}, {"b1", ValueType::boolean, 5},
                        {"t0", ValueType::text, 6},     {"t1", ValueType::text, 7}};
 
 Expression condition(const std::string& text) {
@@ -41,10 +41,24 @@ class Random {
     if (pick(6) == 0) return Value::null();
     if (pick(12) == 0) type = static_cast<ValueType>(pick(5));
     static constexpr double kInfinity = std::numeric_limits<double>::infinity();
-    static constexpr std::int64_t kIntegers[] = {0, 1, -1, 2, 3, 5, -5, 10, INT64_MAX, INT64_MAX - 1, INT64_MIN,
-                                                 INT64_MIN + 1, (1ll << 53) + 1, 1ll << 53};
-    static constexpr double kFloatings[] = {0.0, -0.0, 1, -1, 2.5, 3, 5, 10, 5e-324, -5e-324, kInfinity, -kInfinity,
-                                            std::numeric_limits<double>::max(), std::nan(""), 0x1p53, 0x1p63};
+    static constexpr std::int64_t kIntegers[] = {
+        0, 1, -1, 2, 3, 5, -5, 10, INT64_MAX, INT64_MAX - 1, INT64_MIN, INT64_MIN + 1, (1ll << 53) + 1, 1ll << 53};
+    static constexpr double kFloatings[] = {0.0,
+                                            -0.0,
+                                            1,
+                                            -1,
+                                            2.5,
+                                            3,
+                                            5,
+                                            10,
+                                            5e-324,
+                                            -5e-324,
+                                            kInfinity,
+                                            -kInfinity,
+                                            std::numeric_limits<double>::max(),
+                                            std::nan(""),
+                                            0x1p53,
+                                            0x1p63};
     static constexpr std::string_view kTexts[] = {"", "a", "ab", "listed", "other"};
     switch (type) {
       case ValueType::null: return Value::null();
@@ -57,9 +71,26 @@ class Random {
   }
 
   std::string number() {
-    static constexpr std::string_view kNumbers[] = {"0", "1", "-1", "2", "3", "5", "10", "2.5", "-0.0", "1h / 1s",
-        "(2 + 3)", "min(5, 7.5)", "9223372036854775807", "-9223372036854775807 - 1", "9007199254740993", "1 / 0",
-        "5 % 0", "if(true, 3, 2.5)", "1.7976931348623157e308", "round(2.5)"};
+    static constexpr std::string_view kNumbers[] = {"0",
+                                                    "1",
+                                                    "-1",
+                                                    "2",
+                                                    "3",
+                                                    "5",
+                                                    "10",
+                                                    "2.5",
+                                                    "-0.0",
+                                                    "1h / 1s",
+                                                    "(2 + 3)",
+                                                    "min(5, 7.5)",
+                                                    "9223372036854775807",
+                                                    "-9223372036854775807 - 1",
+                                                    "9007199254740993",
+                                                    "1 / 0",
+                                                    "5 % 0",
+                                                    "if(true, 3, 2.5)",
+                                                    "1.7976931348623157e308",
+                                                    "round(2.5)"};
     return std::string(of(kNumbers));
   }
   std::string comparison() {
@@ -74,10 +105,26 @@ class Random {
     }
   }
   std::string leaf() {
-    static constexpr std::string_view kLeaves[] = {
-        "b0", "b1", "b0 == true", "false != b1", "b0 == (1 < 2)", "t0 == 'ab'", "'a' != t1", "t0 == t1", "t0 != t1",
-        "t0 < 'b'", "t0 in list 'listed'", "t1 not in list 'listed'", "t1 in list 'absent'", "lower(t0) in list 'listed'",
-        "'a' in list 'listed'", "t0 == lower('AB')", "is_null(i0)", "i0 in [1, 2, 5]", "true", "coalesce(b0, b1)"};
+    static constexpr std::string_view kLeaves[] = {"b0",
+                                                   "b1",
+                                                   "b0 == true",
+                                                   "false != b1",
+                                                   "b0 == (1 < 2)",
+                                                   "t0 == 'ab'",
+                                                   "'a' != t1",
+                                                   "t0 == t1",
+                                                   "t0 != t1",
+                                                   "t0 < 'b'",
+                                                   "t0 in list 'listed'",
+                                                   "t1 not in list 'listed'",
+                                                   "t1 in list 'absent'",
+                                                   "lower(t0) in list 'listed'",
+                                                   "'a' in list 'listed'",
+                                                   "t0 == lower('AB')",
+                                                   "is_null(i0)",
+                                                   "i0 in [1, 2, 5]",
+                                                   "true",
+                                                   "coalesce(b0, b1)"};
     return pick(3) == 0 ? std::string(of(kLeaves)) : comparison();
   }
   std::string tree(int depth) {

@@ -41,9 +41,7 @@ Value field(const eventlog::Transaction& transaction, std::string_view name) {
   return {};
 }
 
-std::string_view text(const Value& value) {
-  return value.type == ValueType::text ? value.text_view() : "(not a text)";
-}
+std::string_view text(const Value& value) { return value.type == ValueType::text ? value.text_view() : "(not a text)"; }
 
 TEST(TransactionFields, SymbolsStandInSlotOrderWithTheTypesOfTheirValues) {
   ASSERT_EQ(transaction_symbols().size(), kTransactionFields);

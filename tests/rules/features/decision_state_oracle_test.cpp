@@ -1,6 +1,6 @@
 // DecisionState against the plain evaluation of the definitions, on streams built to hurt.
-#include <functional>
 #include <gtest/gtest.h>
+#include <functional>
 #include <random>
 #include <set>
 #include <stdexcept>
@@ -31,8 +31,7 @@ std::string hurtful_catalogue(const std::vector<std::string>& entities) {
   const std::vector<std::string> windows{"window = \"10s\"", "window = \"60s\"\nexclude_current = true",
                                          "window = \"10m\"\ndelay = \"60s\"", "window = \"10m\"",
                                          "window = \"20s\"\ndelay = \"1h\""};
-  const std::vector<std::string> filters{"", "\nfilter = \"amount_base < 500\"",
-                                         "\nfilter = 'channel == \"online\"'"};
+  const std::vector<std::string> filters{"", "\nfilter = \"amount_base < 500\"", "\nfilter = 'channel == \"online\"'"};
   const std::vector<std::string> fields{"merchant_id", "device_id", "customer_id", "country",
                                         "category",    "channel",   "card_country"};
   for (const std::string& entity : entities) {
@@ -40,8 +39,8 @@ std::string hurtful_catalogue(const std::vector<std::string>& entities) {
     std::size_t turn = 0, field = 0;
     for (const std::string& window : windows) {
       const auto next = [&] { return "\n" + window + filters[turn++ % filters.size()]; };
-      for (const std::string aggregate : {"count", "sum", "mean", "stddev", "min", "max", "fraud_count",
-                                          "fraud_rate", "decline_count", "zscore"}) {
+      for (const std::string aggregate :
+           {"count", "sum", "mean", "stddev", "min", "max", "fraud_count", "fraud_rate", "decline_count", "zscore"}) {
         add(of + "\"" + aggregate + "\"" + next());
       }
       for (int i = 0; i < 3; ++i) {
@@ -51,9 +50,8 @@ std::string hurtful_catalogue(const std::vector<std::string>& entities) {
       add(of + "\"ratio\"\n" + window + "\nfilter = 'country != card_country'");
     }
     if (entity == "device") continue;
-    for (const std::string life :
-         {"seconds_since_last", "distance_km_from_last", "speed_kmh_from_last", "seconds_since_first_seen",
-          "lifetime_count", "lifetime_mean", "lifetime_zscore"}) {
+    for (const std::string life : {"seconds_since_last", "distance_km_from_last", "speed_kmh_from_last",
+                                   "seconds_since_first_seen", "lifetime_count", "lifetime_mean", "lifetime_zscore"}) {
       add(of + "\"" + life + "\"");
     }
     for (const std::string newest : {"merchant_id", "device_id", "country", "category", "currency"}) {
@@ -88,16 +86,11 @@ struct Stream {
 
 std::string describe(const Value& value) {
   switch (value.type) {
-    case ValueType::null:
-      return "null";
-    case ValueType::boolean:
-      return value.truth() ? "true" : "false";
-    case ValueType::integer:
-      return std::to_string(value.integer);
-    case ValueType::floating:
-      return std::to_string(value.floating);
-    case ValueType::text:
-      return std::string(value.text_view());
+    case ValueType::null: return "null";
+    case ValueType::boolean: return value.truth() ? "true" : "false";
+    case ValueType::integer: return std::to_string(value.integer);
+    case ValueType::floating: return std::to_string(value.floating);
+    case ValueType::text: return std::string(value.text_view());
   }
   return "?";
 }
@@ -160,8 +153,7 @@ class Comparison {
     return made;
   }
 
-  void observe(DecisionState& state, const Payment& payment, std::vector<Value>& slots,
-               std::vector<Value>& values) {
+  void observe(DecisionState& state, const Payment& payment, std::vector<Value>& slots, std::vector<Value>& values) {
     const eventlog::Transaction transaction = payment.view();
     fill_transaction_fields(transaction, payment.amount, slots);
     state.prefetch(transaction);
@@ -198,9 +190,8 @@ class Comparison {
       const bool same = expected.type == ValueType::text && values[i].type == ValueType::text
                             ? expected.text_view() == values[i].text_view()
                             : expected == values[i];
-      ASSERT_TRUE(same) << "seed " << stream_.seed << ", transaction " << current.id << ", line "
-                        << feature.place.line << ": got " << describe(values[i]) << ", expected "
-                        << describe(expected);
+      ASSERT_TRUE(same) << "seed " << stream_.seed << ", transaction " << current.id << ", line " << feature.place.line
+                        << ": got " << describe(values[i]) << ", expected " << describe(expected);
     }
   }
 
@@ -263,8 +254,7 @@ void expect_agreement(const Stream& stream, const Catalogue& features = catalogu
 }
 
 TEST(DecisionStateOracle, EveryAggregateAgreesOnEdgesAndLateArrivals) {
-  for (unsigned seed = 1; seed <= 5 && !HasFailure(); ++seed)
-    expect_agreement({.seed = seed, .transactions = 500});
+  for (unsigned seed = 1; seed <= 5 && !HasFailure(); ++seed) expect_agreement({.seed = seed, .transactions = 500});
 }
 
 TEST(DecisionStateOracle, BurstsOfEqualTimesAgree) {

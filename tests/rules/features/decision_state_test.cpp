@@ -166,8 +166,7 @@ TEST(Window, SilenceOfYearsBringsNothingBack) {
 }
 
 TEST(Labels, MarkAndUnmarkTheTransactionTheyMean) {
-  Ledger ledger(
-      of("merchant", "aggregate = \"fraud_count\"\nwindow = \"1h\"\nfilter = \"category == 'food'\""));
+  Ledger ledger(of("merchant", "aggregate = \"fraud_count\"\nwindow = \"1h\"\nfilter = \"category == 'food'\""));
   const Payment food{.customer = "ann", .id = "t1"}, fuel{.customer = "bob", .category = "fuel", .id = "t2"};
   ledger.pay(fuel);
   ledger.pay(food);
@@ -205,10 +204,8 @@ TEST(Life, SpeedNeedsTimeAndPlaces) {
   ledger.pay({.place = Place{0, 0}});
   EXPECT_TRUE(ledger.see({.place = Place{0, 10'000'000}}).is_null()) << "no time has passed";
   EXPECT_TRUE(ledger.see({.at_us = kNoon + kSecond}).is_null()) << "no place";
-  EXPECT_NEAR(ledger.see({.at_us = kNoon + 1800 * kSecond, .place = Place{0, 10'000'000}}).floating, 222.39,
-              0.01);
-  EXPECT_NEAR(ledger.see({.at_us = kNoon - 1800 * kSecond, .place = Place{0, 10'000'000}}).floating, 222.39,
-              0.01);
+  EXPECT_NEAR(ledger.see({.at_us = kNoon + 1800 * kSecond, .place = Place{0, 10'000'000}}).floating, 222.39, 0.01);
+  EXPECT_NEAR(ledger.see({.at_us = kNoon - 1800 * kSecond, .place = Place{0, 10'000'000}}).floating, 222.39, 0.01);
 }
 
 TEST(Life, WithoutADeviceItsFeaturesAreNull) {
@@ -246,8 +243,8 @@ TEST(Digest, TellsStatesApart) {
 
 // More categories than two bytes can number: the column widens and nothing is mistaken for another.
 TEST(Columns, WidenWhenTheirNumbersOutgrowThem) {
-  Ledger ledger(of(
-      "customer", "aggregate = \"distinct\"\nfield = \"category\"\nwindow = \"1d\"\nexclude_current = true"));
+  Ledger ledger(
+      of("customer", "aggregate = \"distinct\"\nfield = \"category\"\nwindow = \"1d\"\nexclude_current = true"));
   ledger.pay({.category = "k0"});
   for (int i = 1; i < 70'000; ++i) {
     ledger.pay({.customer = "c" + std::to_string(i % 100), .category = "k" + std::to_string(i)});

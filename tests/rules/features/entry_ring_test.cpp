@@ -1,7 +1,7 @@
 #include "rules/features/entry_ring.h"
 
-#include <algorithm>
 #include <gtest/gtest.h>
+#include <algorithm>
 #include <random>
 #include <vector>
 
@@ -60,9 +60,8 @@ class Pair {
     if (!model_.empty()) {
       ASSERT_EQ(ring_.oldest_us, model_.front().time_us);
       const std::int64_t middle = model_[model_.size() / 2].time_us;
-      const auto after =
-          std::upper_bound(model_.begin(), model_.end(), middle,
-                           [](std::int64_t time, const Entry& entry) { return time < entry.time_us; });
+      const auto after = std::upper_bound(model_.begin(), model_.end(), middle,
+                                          [](std::int64_t time, const Entry& entry) { return time < entry.time_us; });
       ASSERT_EQ(store.after(ring_, middle) - ring_.begin, static_cast<std::uint32_t>(after - model_.begin()));
     }
   }

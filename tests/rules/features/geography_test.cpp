@@ -1,8 +1,8 @@
 #include "rules/features/geography.h"
 
+#include <gtest/gtest.h>
 #include <algorithm>
 #include <cmath>
-#include <gtest/gtest.h>
 #include <random>
 
 namespace vigil::rules {
@@ -19,8 +19,7 @@ long double reference_km(Place a, Place b) {
   const long double radian = std::acos(-1.0L) / 180 / 1e7L;
   const long double p = a.latitude_e7 * radian, q = b.latitude_e7 * radian;
   const long double up = std::sin((p - q) / 2);
-  const long double across =
-      std::sin((static_cast<long double>(a.longitude_e7) - b.longitude_e7) * radian / 2);
+  const long double across = std::sin((static_cast<long double>(a.longitude_e7) - b.longitude_e7) * radian / 2);
   const long double h = up * up + std::cos(p) * std::cos(q) * across * across;
   return 2 * static_cast<long double>(kEarthRadiusKm) * std::asin(std::sqrt(std::min(1.0L, h)));
 }
@@ -51,8 +50,8 @@ TEST(Geography, PolesAndAntipodes) {
 TEST(Geography, AgreesWithLongDoubleMathsToABillionth) {
   std::mt19937_64 random(5);
   const auto within = [&](std::int64_t limit) {
-    return static_cast<std::int32_t>(
-        static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(2 * limit)) - limit);
+    return static_cast<std::int32_t>(static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(2 * limit)) -
+                                     limit);
   };
   for (int i = 0; i < 200'000; ++i) {
     const Place a{within(900'000'000), within(1'800'000'000)};
@@ -61,8 +60,8 @@ TEST(Geography, AgreesWithLongDoubleMathsToABillionth) {
     Place b = a;
     b.latitude_e7 = static_cast<std::int32_t>(
         std::clamp<std::int64_t>(std::int64_t{a.latitude_e7} + within(reach), -900'000'000, 900'000'000));
-    b.longitude_e7 = static_cast<std::int32_t>(std::clamp<std::int64_t>(
-        std::int64_t{a.longitude_e7} + within(reach), -1'800'000'000, 1'800'000'000));
+    b.longitude_e7 = static_cast<std::int32_t>(
+        std::clamp<std::int64_t>(std::int64_t{a.longitude_e7} + within(reach), -1'800'000'000, 1'800'000'000));
     const auto expected = static_cast<double>(reference_km(a, b));
     if (expected < 0.001 || expected > 20'000) continue;
     ASSERT_NEAR(distance_km(a, b) / expected, 1.0, 1e-9) << expected;

@@ -1,7 +1,7 @@
 #include "rules/features/lifetime.h"
 
-#include <cmath>
 #include <gtest/gtest.h>
+#include <cmath>
 #include <limits>
 
 namespace vigil::rules {

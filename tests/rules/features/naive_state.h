@@ -82,8 +82,7 @@ class NaiveState {
   Value value(const Feature& feature, const Payment& current) const {
     if (current.entity(*feature.entity).empty()) return Value::null();
     const std::vector<const Payment*>& of_entity = history(*feature.entity, current);
-    return feature.window_us > 0 ? window_value(feature, current, of_entity)
-                                 : life_value(feature, current, of_entity);
+    return feature.window_us > 0 ? window_value(feature, current, of_entity) : life_value(feature, current, of_entity);
   }
 
  private:
@@ -116,8 +115,7 @@ class NaiveState {
     for (const Payment* payment : of_entity) {
       if (payment->time_us > lower && payment->time_us <= upper) all.push_back(payment);
     }
-    const bool never_current =
-        feature.aggregate == Aggregate::zscore || feature.aggregate == Aggregate::seen_before;
+    const bool never_current = feature.aggregate == Aggregate::zscore || feature.aggregate == Aggregate::seen_before;
     if (feature.delay_us == 0 && !feature.exclude_current && !never_current) all.push_back(&current);
     for (const Payment* payment : all) {
       if (passes(feature.filter, *payment)) kept.push_back(payment);
@@ -142,42 +140,29 @@ class NaiveState {
     };
     const auto n = static_cast<double>(kept.size());
     switch (feature.aggregate) {
-      case Aggregate::count:
-        return of_count(kept.size());
-      case Aggregate::sum:
-        return divided(sum);
+      case Aggregate::count: return of_count(kept.size());
+      case Aggregate::sum: return divided(sum);
       case Aggregate::mean:
-        return kept.empty() ? Value::null()
-                            : Value::of(static_cast<double>(sum) /
-                                        static_cast<double>(static_cast<std::int64_t>(kept.size()) *
-                                                            feature.divide_by));
-      case Aggregate::stddev:
-        return kept.empty() ? Value::null()
-                            : Value::of(deviation(kept) / static_cast<double>(feature.divide_by));
-      case Aggregate::min:
-        return kept.empty() ? Value::null()
-                            : divided((*std::min_element(kept.begin(), kept.end(), smaller))->amount);
-      case Aggregate::max:
-        return kept.empty() ? Value::null()
-                            : divided((*std::max_element(kept.begin(), kept.end(), smaller))->amount);
-      case Aggregate::distinct:
-        return of_count(texts.size());
-      case Aggregate::ratio:
-        return Value::of(all.empty() ? 0.0 : n / static_cast<double>(all.size()));
-      case Aggregate::fraud_count:
-        return of_count(frauds);
-      case Aggregate::fraud_rate:
-        return Value::of(kept.empty() ? 0.0 : static_cast<double>(frauds) / n);
-      case Aggregate::decline_count:
-        return of_count(declines);
-      case Aggregate::zscore:
-        return zscore(kept, current);
-      case Aggregate::seen_before:
-        return current.text(feature.field).empty()
+        return kept.empty()
                    ? Value::null()
-                   : Value::boolean(texts.contains(current.text(feature.field)));
-      default:
-        return Value::null();
+                   : Value::of(static_cast<double>(sum) /
+                               static_cast<double>(static_cast<std::int64_t>(kept.size()) * feature.divide_by));
+      case Aggregate::stddev:
+        return kept.empty() ? Value::null() : Value::of(deviation(kept) / static_cast<double>(feature.divide_by));
+      case Aggregate::min:
+        return kept.empty() ? Value::null() : divided((*std::min_element(kept.begin(), kept.end(), smaller))->amount);
+      case Aggregate::max:
+        return kept.empty() ? Value::null() : divided((*std::max_element(kept.begin(), kept.end(), smaller))->amount);
+      case Aggregate::distinct: return of_count(texts.size());
+      case Aggregate::ratio: return Value::of(all.empty() ? 0.0 : n / static_cast<double>(all.size()));
+      case Aggregate::fraud_count: return of_count(frauds);
+      case Aggregate::fraud_rate: return Value::of(kept.empty() ? 0.0 : static_cast<double>(frauds) / n);
+      case Aggregate::decline_count: return of_count(declines);
+      case Aggregate::zscore: return zscore(kept, current);
+      case Aggregate::seen_before:
+        return current.text(feature.field).empty() ? Value::null()
+                                                   : Value::boolean(texts.contains(current.text(feature.field)));
+      default: return Value::null();
     }
   }
 
@@ -195,16 +180,12 @@ class NaiveState {
     };
     switch (feature.aggregate) {
       case Aggregate::last:
-        return newest && !newest->text(feature.field).empty()
-                   ? Value::of(std::string_view(newest->text(feature.field)))
-                   : Value::null();
-      case Aggregate::seconds_since_last:
-        return newest ? Value::of(seconds(newest)) : Value::null();
-      case Aggregate::seconds_since_first_seen:
-        return oldest ? Value::of(seconds(oldest)) : Value::null();
+        return newest && !newest->text(feature.field).empty() ? Value::of(std::string_view(newest->text(feature.field)))
+                                                              : Value::null();
+      case Aggregate::seconds_since_last: return newest ? Value::of(seconds(newest)) : Value::null();
+      case Aggregate::seconds_since_first_seen: return oldest ? Value::of(seconds(oldest)) : Value::null();
       case Aggregate::distance_km_from_last:
-        return placed && current.place ? Value::of(distance_km(*placed->place, *current.place))
-                                       : Value::null();
+        return placed && current.place ? Value::of(distance_km(*placed->place, *current.place)) : Value::null();
       case Aggregate::speed_kmh_from_last:
         if (!placed || !current.place || seconds(placed) == 0) return Value::null();
         return Value::of(distance_km(*placed->place, *current.place) * 3600.0 / std::abs(seconds(placed)));
@@ -213,14 +194,10 @@ class NaiveState {
         if (home == homes_.end() || !home->second || !current.place) return Value::null();
         return Value::of(distance_km(*home->second, *current.place));
       }
-      case Aggregate::lifetime_count:
-        return of_count(with_current.size());
-      case Aggregate::lifetime_mean:
-        return with_current.empty() ? Value::null() : Value::of(mean(with_current));
-      case Aggregate::lifetime_zscore:
-        return zscore(of_entity, current);
-      default:
-        return Value::null();
+      case Aggregate::lifetime_count: return of_count(with_current.size());
+      case Aggregate::lifetime_mean: return with_current.empty() ? Value::null() : Value::of(mean(with_current));
+      case Aggregate::lifetime_zscore: return zscore(of_entity, current);
+      default: return Value::null();
     }
   }
 

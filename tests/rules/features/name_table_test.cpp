@@ -29,8 +29,7 @@ TEST(NameTable, AllAreFoundWhileItGrows) {
   for (std::uint32_t i = 0; i < 20'000; ++i) {
     ASSERT_EQ(table.intern("name-" + std::to_string(i)), i);
     // Old and new names, in the middle of a move too.
-    for (const std::uint32_t known : {i, i / 2, 0u})
-      ASSERT_EQ(table.intern("name-" + std::to_string(known)), known);
+    for (const std::uint32_t known : {i, i / 2, 0u}) ASSERT_EQ(table.intern("name-" + std::to_string(known)), known);
   }
 }
 

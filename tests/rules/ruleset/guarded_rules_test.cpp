@@ -27,8 +27,8 @@ class GuardedRules : public testing::Test {
   // Numbers near those the default rules speak of; some nulls, some values of another type.
   Value value(ValueType type) {
     static constexpr std::int64_t kNumbers[] = {
-        0,      1,      2,      3,      4,      5,      6,         10,        12,        15,      20,      29,
-        30,     40,     100,    499,    500,    999,    1'000,     3'599,     3'600,     9'999,   10'000,  20'000,
+        0,      1,      2,      3,       4,       5,       6,       10,      12,        15,        20,       29,
+        30,     40,     100,    499,     500,     999,     1'000,   3'599,   3'600,     9'999,     10'000,   20'000,
         30'000, 50'000, 99'999, 100'000, 150'000, 899'999, 900'000, 999'999, 1'000'000, 7'776'000, 7'776'001};
     static constexpr std::string_view kTexts[] = {"", "FR", "DE", "a", "b", "c"};
     if (random_() % 12 == 0) return Value::null();
@@ -51,7 +51,8 @@ class GuardedRules : public testing::Test {
 
 TEST_F(GuardedRules, MatchWhatTheConditionsAloneMatch) {
   Lists listed;
-  for (const char* list : {"blocked_customers", "blocked_merchants", "blocked_devices"}) listed.apply({list, {"a"}, {}});
+  for (const char* list : {"blocked_customers", "blocked_merchants", "blocked_devices"})
+    listed.apply({list, {"a"}, {}});
   listed.apply({"blocked_countries", {"DE", "b"}, {}});
   const Lists empty;
   const RuleSet copied = *rules_;  // its guards point into programs it shares

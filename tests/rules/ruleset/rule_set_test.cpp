@@ -22,7 +22,8 @@ entity = "customer"
 aggregate = "count"
 window = "10m"
 description = "count"
-)", "features.toml");
+)",
+                                 "features.toml");
   EXPECT_TRUE(parsed) << parsed.error().text;
   return *parsed;
 }
@@ -36,7 +37,8 @@ std::string error_of(std::string_view toml) {
 
 // One rule with every required key and `more` of it.
 std::string rule(std::string_view more = "", std::string_view id = "r1") {
-  return "[[rule]]\nid = \"" + std::string(id) + "\"\nwhen = \"amount > 100\"\noutcome = \"review\"\n" + std::string(more);
+  return "[[rule]]\nid = \"" + std::string(id) + "\"\nwhen = \"amount > 100\"\noutcome = \"review\"\n" +
+         std::string(more);
 }
 
 std::vector<Value> slots(std::int64_t amount, std::int64_t count) {
