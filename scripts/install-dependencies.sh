@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian 12 packages that are missing, and nothing when none is. Arguments: groups of packages,
-# any of build, test, lint, fuzz (default: build).
+# any of build, test, format, lint, fuzz (default: build).
 set -euo pipefail
 
 build_packages=(
@@ -10,6 +10,7 @@ build_packages=(
   libssl-dev libisal-dev libxxhash-dev
 )
 test_packages=(python3 python3-zmq python3-zstandard)
+format_packages=(clang-format-19)
 lint_packages=(clang-format-19 clang-tidy-19)
 fuzz_packages=(clang-19 libclang-rt-19-dev llvm-19)
 
@@ -18,9 +19,10 @@ for group in "${@:-build}"; do
   case "$group" in
     build) wanted+=("${build_packages[@]}") ;;
     test) wanted+=("${test_packages[@]}") ;;
+    format) wanted+=("${format_packages[@]}") ;;
     lint) wanted+=("${lint_packages[@]}") ;;
     fuzz) wanted+=("${fuzz_packages[@]}") ;;
-    *) echo "install-dependencies: unknown group '$group'; known: build, test, lint, fuzz" >&2; exit 2 ;;
+    *) echo "install-dependencies: unknown group '$group'; known: build, test, format, lint, fuzz" >&2; exit 2 ;;
   esac
 done
 
