@@ -3,25 +3,21 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "eventlog/storage/thread_role.h"
+#include "projections/pace.h"
 
 namespace vigil::projections {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kBatch = 512;     // events per hold of the models' locks
 constexpr std::uint64_t kNear = 2048;   // events between a model and the convoy it may join: some milliseconds' work
-constexpr auto kPace = 2ms;             // between small batches, so that single events do not each wake the convoy
-constexpr auto kLookAround = 20ms;      // how long a call may go unnoticed while the log is silent
 constexpr auto kPatience = 4ms;         // for a model's lock, which a long query or a commit's beginning may hold
 constexpr int kYields = 50;             // before patience is counted: most holds are short
 constexpr std::uint64_t kLag = 16'384;  // events behind the log: the convoy does not keep up
 constexpr std::size_t kLaggingBatches = 16;  // in a row, before it is asked who is to blame
-constexpr Position kForever{std::numeric_limits<std::uint64_t>::max()};
 constexpr std::size_t kThreadNameMax = 15;
 
 }  // namespace
@@ -137,7 +133,7 @@ bool Convoy::round() {
   {
     const auto locks = lock_members();
     if (members_.empty()) return false;
-    batch = fold_->apply_locked(kBatch, kForever);
+    batch = fold_->apply_locked(kEventsPerHold, kForever);
     for (ConvoyMember* member : members_) {
       if (member->hosted().wants_care()) ailing.push_back(member);
     }
@@ -151,7 +147,7 @@ bool Convoy::round() {
   at_ = fold_->at().value();
   const auto now = clock_();
   for (ConvoyMember* member : members_) member->folded(now);
-  return batch.read == kBatch || batch.undecodable;
+  return batch.read == kEventsPerHold || batch.undecodable;
 }
 
 // Measuring begins with lagging, so that a convoy that keeps up reads no clock.
@@ -225,10 +221,10 @@ void Convoy::rest(bool some) {
   const auto called = [&] { return stopping_ || hurries_ > 0; };
   if (some) {
     std::unique_lock held(rest_guard_);
-    rest_over_.wait_for(held, kPace, called);
+    rest_over_.wait_for(held, kBetweenSmallBatches, called);
     return;
   }
-  fold_->cursor().wait(called() ? std::chrono::milliseconds(kPace) : std::chrono::milliseconds(kLookAround));
+  fold_->cursor().wait(called() ? kBetweenSmallBatches : kLookAround);
 }
 
 }  // namespace vigil::projections

@@ -1,8 +1,9 @@
 #include "projections/runner.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
+
+#include "projections/pace.h"
 
 namespace vigil::projections {
 namespace {
@@ -10,11 +11,6 @@ namespace {
 using namespace std::chrono_literals;
 using eventlog::ErrorKind;
 using eventlog::fail;
-
-constexpr std::size_t kBatch = 512;  // events per hold of the model's lock
-constexpr auto kPace = 2ms;          // between small batches
-constexpr auto kLookAround = 20ms;   // how long a stop or flush may go unnoticed while the log is silent
-constexpr Position kForever{std::numeric_limits<std::uint64_t>::max()};
 
 }  // namespace
 
@@ -99,7 +95,7 @@ void Runner::follow_alone() {
       wanted = flushes_wanted_;
     }
     const Position until = log_.durable();
-    auto applied = fold->apply_batch(kBatch, kForever);
+    auto applied = fold->apply_batch(kEventsPerHold, kForever);
     if (!applied) model_->park(applied.error());
     const auto now = clock_();
     const bool reached = model_->applied() >= until || model_->parked();
@@ -181,14 +177,14 @@ void Runner::dismissed() {
 
 // Full batches follow each other at once; after a small one the thread rests a little unless someone waits.
 void Runner::rest(Fold& fold, std::size_t applied) {
-  if (applied == kBatch) return;
+  if (applied == kEventsPerHold) return;
   std::unique_lock held(guard_);
   const auto called = [&] { return stopping_ || waiters_ > 0 || flushes_wanted_ > flushes_done_; };
-  if (applied > 0 && changed_.wait_for(held, kPace, called)) return;
+  if (applied > 0 && changed_.wait_for(held, kBetweenSmallBatches, called)) return;
   if (applied > 0 || stopping_) return;
   const bool awaited = called();
   held.unlock();
-  fold.cursor().wait(awaited ? std::chrono::milliseconds(kPace) : std::chrono::milliseconds(kLookAround));
+  fold.cursor().wait(awaited ? kBetweenSmallBatches : kLookAround);
 }
 
 Expected<void> Runner::flush() {

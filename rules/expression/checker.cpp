@@ -44,7 +44,6 @@ std::string_view described(Parameter parameter) {
   return "a value";
 }
 
-std::string quoted(std::string_view word) { return "'" + std::string(word) + "'"; }
 std::string sides(const Node& node) {
   return ", got " + std::string(name(node.children[0]->type)) + " and " + std::string(name(node.children[1]->type));
 }

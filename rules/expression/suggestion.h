@@ -1,4 +1,4 @@
-// "did you mean …?": the known name nearest to an unknown one.
+// Names in messages: quoted, and "did you mean …?" for the known name nearest to an unknown one.
 #pragma once
 
 #include <span>
@@ -6,6 +6,9 @@
 #include <string_view>
 
 namespace vigil::rules {
+
+// 'WORD'
+std::string quoted(std::string_view word);
 
 // Insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b`, ASCII case ignored
 // (optimal string alignment distance).

@@ -29,8 +29,6 @@ constexpr std::array<std::string_view, kColumns> kNumberFields{"merchant_id",  "
 // Words of the expression language, which a feature could not be told apart from.
 constexpr std::array<std::string_view, 8> kReservedWords{"and", "or", "not", "in", "list", "true", "false", "null"};
 
-std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
-
 std::string all_of(std::span<const std::string_view> names) {
   std::string text;
   for (std::string_view name : names) text += (text.empty() ? "" : ", ") + std::string(name);

@@ -24,8 +24,6 @@ constexpr std::array<std::string_view, 2> kThresholdKeys{"review_score", "declin
 constexpr std::array<std::string_view, 8> kRuleKeys{"id",    "description", "when",     "outcome",
                                                     "score", "severity",    "cooldown", "alert"};
 
-std::string quoted(std::string_view word) { return "'" + std::string(word) + "'"; }
-
 // Every read function returns false after an error, which is kept.
 class Reader {
  public:

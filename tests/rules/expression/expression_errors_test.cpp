@@ -5,7 +5,7 @@
 #include "rules/expression/expression.h"
 #include "rules/expression/limits.h"
 
-namespace vigil::rules {
+namespace vigil::rules::expression_errors_test {
 namespace {
 
 const Symbols kSymbols{{"amount", ValueType::integer, 0},
@@ -161,4 +161,4 @@ TEST(ExpressionErrors, ArgumentsItemsAndLowerCallsAreLimited) {
 }
 
 }  // namespace
-}  // namespace vigil::rules
+}  // namespace vigil::rules::expression_errors_test

@@ -11,7 +11,7 @@
 #include "rules/expression/expression.h"
 #include "rules/expression/lists.h"
 
-namespace vigil::rules {
+namespace vigil::rules::expression_property_test {
 namespace {
 
 using Plain = std::variant<std::monostate, bool, std::int64_t, double, std::string>;  // monostate is null
@@ -282,4 +282,4 @@ TEST(ExpressionProperty, EveryBytePrefixAndMutationOfAConditionIsSafe) {
 }
 
 }  // namespace
-}  // namespace vigil::rules
+}  // namespace vigil::rules::expression_property_test

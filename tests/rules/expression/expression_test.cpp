@@ -9,7 +9,7 @@
 #include "rules/expression/limits.h"
 #include "rules/expression/lists.h"
 
-namespace vigil::rules {
+namespace vigil::rules::expression_test {
 namespace {
 
 const Symbols kSymbols{
@@ -361,4 +361,4 @@ TEST(ExpressionDeathTest, SlotsThatDoNotCoverTheSymbolsAbort) {
 }
 
 }  // namespace
-}  // namespace vigil::rules
+}  // namespace vigil::rules::expression_test

@@ -7,7 +7,7 @@
 #include <limits>
 #include <random>
 
-namespace vigil::rules {
+namespace vigil::rules::guard_test {
 namespace {
 
 const Symbols kSymbols{{"i0", ValueType::integer, 0},  {"i1", ValueType::integer, 1}, {"f0", ValueType::floating, 2},
@@ -224,4 +224,4 @@ TEST(GuardDeathTest, TooFewSlotsEndTheProcess) {
 }
 
 }  // namespace
-}  // namespace vigil::rules
+}  // namespace vigil::rules::guard_test

@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-namespace vigil::rules {
+namespace vigil::rules::lists_test {
 namespace {
 
 Lists& update(Lists& lists, std::string_view list, std::vector<std::string_view> added,
@@ -120,4 +120,4 @@ TEST(Lists, RandomUpdatesGiveWhatPlainSetsGive) {
 }
 
 }  // namespace
-}  // namespace vigil::rules
+}  // namespace vigil::rules::lists_test

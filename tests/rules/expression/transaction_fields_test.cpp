@@ -6,7 +6,7 @@
 
 #include "rules/expression/calendar.h"
 
-namespace vigil::rules {
+namespace vigil::rules::transaction_fields_test {
 namespace {
 
 using eventlog::Code;
@@ -97,4 +97,4 @@ TEST(Calendar, HoursAndWeekdaysRoundTowardsThePast) {
 }
 
 }  // namespace
-}  // namespace vigil::rules
+}  // namespace vigil::rules::transaction_fields_test

@@ -6,7 +6,7 @@
 #include "rules/expression/duration.h"
 #include "rules/expression/suggestion.h"
 
-namespace vigil::rules {
+namespace vigil::rules::words_test {
 namespace {
 
 TEST(Duration, DigitsAndAUnit) {
@@ -44,4 +44,4 @@ TEST(Suggestion, TheNearestIsNamedAndTheFarIsNot) {
 }
 
 }  // namespace
-}  // namespace vigil::rules
+}  // namespace vigil::rules::words_test

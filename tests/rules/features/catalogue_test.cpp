@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <string>
 
-namespace vigil::rules {
+namespace vigil::rules::catalogue_test {
 namespace {
 
 std::string error_of(const std::string& toml) {
@@ -191,4 +191,4 @@ TEST(CatalogueErrors, TooMuchOfAnything) {
 }
 
 }  // namespace
-}  // namespace vigil::rules
+}  // namespace vigil::rules::catalogue_test

@@ -4,7 +4,7 @@
 #include <map>
 #include <random>
 
-namespace vigil::rules {
+namespace vigil::rules::counted_numbers_test {
 namespace {
 
 TEST(CountedNumbers, AgreesWithAMap) {
@@ -35,4 +35,4 @@ TEST(CountedNumbersDeathTest, RemovingWhatIsNotThereEndsTheProcess) {
 }
 
 }  // namespace
-}  // namespace vigil::rules
+}  // namespace vigil::rules::counted_numbers_test

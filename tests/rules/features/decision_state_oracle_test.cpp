@@ -11,7 +11,7 @@
 #include "rules/features/decision_state.h"
 #include "tests/rules/features/naive_state.h"
 
-namespace vigil::rules {
+namespace vigil::rules::decision_state_oracle_test {
 namespace {
 
 using testing::NaiveState;
@@ -316,4 +316,4 @@ TEST(DecisionStateOracle, ReplayedEventsGiveTheSameDigestAndTheSameValues) {
 }
 
 }  // namespace
-}  // namespace vigil::rules
+}  // namespace vigil::rules::decision_state_oracle_test

@@ -7,7 +7,7 @@
 
 #include "rules/expression/transaction_fields.h"
 
-namespace vigil::rules {
+namespace vigil::rules::decision_state_test {
 namespace {
 
 using eventlog::Address;
@@ -274,4 +274,4 @@ TEST(Memory, ACustomerEntryTakesAtMost24BytesWithTheDefaultCatalogue) {
 }
 
 }  // namespace
-}  // namespace vigil::rules
+}  // namespace vigil::rules::decision_state_test

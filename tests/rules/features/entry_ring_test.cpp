@@ -5,7 +5,7 @@
 #include <random>
 #include <vector>
 
-namespace vigil::rules {
+namespace vigil::rules::entry_ring_test {
 namespace {
 
 EntryLayout layout() {
@@ -170,4 +170,4 @@ TEST(EntryRing, AnotherLayoutTakesOverTheSameEntries) {
 }
 
 }  // namespace
-}  // namespace vigil::rules
+}  // namespace vigil::rules::entry_ring_test

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <random>
 
-namespace vigil::rules {
+namespace vigil::rules::geography_test {
 namespace {
 
 using eventlog::Place;
@@ -69,4 +69,4 @@ TEST(Geography, AgreesWithLongDoubleMathsToABillionth) {
 }
 
 }  // namespace
-}  // namespace vigil::rules
+}  // namespace vigil::rules::geography_test

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-namespace vigil::rules {
+namespace vigil::rules::lifetime_test {
 namespace {
 
 using eventlog::EventTime;
@@ -116,4 +116,4 @@ TEST(Deviation, BeyondWhat128BitsHoldItIsStillClose) {
 }
 
 }  // namespace
-}  // namespace vigil::rules
+}  // namespace vigil::rules::lifetime_test

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <string>
 
-namespace vigil::rules {
+namespace vigil::rules::name_table_test {
 namespace {
 
 TEST(NameTable, NumbersFollowTheOrderOfComing) {
@@ -43,4 +43,4 @@ TEST(NameTable, TextsOfEqualHashAreToldApart) {
 }
 
 }  // namespace
-}  // namespace vigil::rules
+}  // namespace vigil::rules::name_table_test

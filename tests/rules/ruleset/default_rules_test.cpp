@@ -10,13 +10,13 @@
 #include "rules/expression/transaction_fields.h"
 #include "rules/ruleset/rule_set.h"
 
-namespace vigil::rules {
+namespace vigil::rules::default_rules_test {
 namespace {
 
 using eventlog::Outcome;
 using Given = std::map<std::string, Value>;
 
-class DefaultRules : public testing::Test {
+class DefaultRules : public ::testing::Test {
  protected:
   DefaultRules() {
     auto catalogue = Catalogue::parse(default_features_toml(), "default_features.toml");
@@ -205,4 +205,4 @@ TEST_F(DefaultRules, BlockedListsDecline) {
 }
 
 }  // namespace
-}  // namespace vigil::rules
+}  // namespace vigil::rules::default_rules_test

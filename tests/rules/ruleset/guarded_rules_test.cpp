@@ -8,12 +8,12 @@
 #include "rules/expression/transaction_fields.h"
 #include "rules/ruleset/rule_set.h"
 
-namespace vigil::rules {
+namespace vigil::rules::guarded_rules_test {
 namespace {
 
 using eventlog::Outcome;
 
-class GuardedRules : public testing::Test {
+class GuardedRules : public ::testing::Test {
  protected:
   GuardedRules() {
     auto catalogue = Catalogue::parse(default_features_toml(), "default_features.toml");
@@ -92,4 +92,4 @@ TEST_F(GuardedRules, TooFewSlotsEndTheProcess) {
 }
 
 }  // namespace
-}  // namespace vigil::rules
+}  // namespace vigil::rules::guarded_rules_test

@@ -8,7 +8,7 @@
 #include "rules/expression/lists.h"
 #include "rules/expression/transaction_fields.h"
 
-namespace vigil::rules {
+namespace vigil::rules::rule_set_test {
 namespace {
 
 using eventlog::Outcome;
@@ -236,4 +236,4 @@ TEST(RuleSetErrors, MalformedTomlNamesItsPlace) {
 }
 
 }  // namespace
-}  // namespace vigil::rules
+}  // namespace vigil::rules::rule_set_test
