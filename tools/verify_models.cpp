@@ -107,7 +107,7 @@ Expected<std::vector<ModelVerdict>> verify_models(eventlog::Environment& environ
       verdicts.push_back({status.name, status.checkpoint, status.digest, "", false,
                           "DIFFERS: it has seen position " + std::to_string(status.checkpoint.value()) +
                               ", the log ends at " + std::to_string((*log)->durable().value()) +
-                              ": history is missing; restore the log from a backup with `vigil restore`"});
+                              ": history is missing" + std::string(eventlog::kRestoreHint)});
       continue;
     }
     if (by_checkpoint.try_emplace(status.checkpoint).second) all += status.checkpoint.value();

@@ -119,7 +119,17 @@ class Restoring {
                                             std::to_string(end_.last_position));
       }
     }
-    return {};
+    return fill_rest(segments_.back().header);
+  }
+
+  // Copies are as short as their frames; the writer's segment has room for the next ones on the disk, so that none is
+  // looked for while payments wait.
+  Expected<void> fill_rest(const SegmentHeader& header) {
+    auto file = environment_.open(unfinished_ / segment_name(header.first_position), OpenMode::write);
+    if (!file) return std::unexpected(file.error());
+    const std::uint64_t used = end_.end_address - header.base_address;
+    if (auto filled = (*file)->write_zeros(used, header.segment_bytes - used); !filled) return filled;
+    return (*file)->sync();
   }
 
   Expected<void> finish() {

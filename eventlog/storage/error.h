@@ -3,6 +3,7 @@
 
 #include <expected>
 #include <string>
+#include <string_view>
 
 namespace vigil::eventlog {
 
@@ -24,6 +25,9 @@ struct Error {
 
 template <class T>
 using Expected = std::expected<T, Error>;
+
+// What every refusal of damaged history ends with.
+inline constexpr std::string_view kRestoreHint = "; restore the log from a backup with `vigil restore`";
 
 inline std::unexpected<Error> fail(ErrorKind kind, std::string text) {
   return std::unexpected<Error>(Error{kind, std::move(text)});

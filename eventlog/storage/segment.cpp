@@ -34,8 +34,7 @@ Expected<SegmentHeader> decode_segment_header(std::span<const std::byte> block, 
   SegmentHeader header;
   std::memcpy(&header, block.data(), sizeof header);
   const auto damaged = [&](const char* what) {
-    return fail(ErrorKind::damaged, path.string() + ": damaged at offset 0: " + what +
-                                        "; restore the log from a backup with `vigil restore`");
+    return fail(ErrorKind::damaged, path.string() + ": damaged at offset 0: " + what + std::string(kRestoreHint));
   };
   if (header.magic != kSegmentMagic) return damaged("not a segment of a log");
   if (header.header_crc != crc32c(checked_bytes(header))) return damaged("segment header checksum mismatch");
@@ -156,8 +155,8 @@ ChainState Segment::chain_at(const FramePlace& place) const {
 Error Segment::damage(std::uint64_t offset, std::uint64_t position, std::string_view what) const {
   const ArchiveFile* archive = archived_.load(std::memory_order_acquire);
   return Error{ErrorKind::damaged, (archive == nullptr ? path_ : archive->path()).string() + ": damaged at offset " +
-                                       std::to_string(offset) + " (position " + std::to_string(position) + "): " +
-                                       std::string(what) + "; restore the log from a backup with `vigil restore`"};
+                                       std::to_string(offset) + " (position " + std::to_string(position) +
+                                       "): " + std::string(what) + std::string(kRestoreHint)};
 }
 
 Expected<Frame> Segment::frame_at(const SegmentWindow& window, const ChainState& chain, FrameCheck check) const {

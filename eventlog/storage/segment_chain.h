@@ -13,9 +13,6 @@
 
 namespace vigil::eventlog {
 
-// What every refusal of damaged history ends with.
-inline constexpr std::string_view kRestoreHint = "; restore the log from a backup with `vigil restore`";
-
 // A segment as it is stored: in its own file, archived, or both (an archiving that was interrupted).
 struct StoredSegment {
   SegmentHeader header;

@@ -98,9 +98,10 @@ Expected<std::unique_ptr<File>> SegmentSupply::take(const SegmentHeader& header)
   if (auto done = environment_.rename(spare, directory_ / segment_name(header.first_position)); !done) {
     return std::unexpected(done.error());
   }
-  if (planted(Bug::skip_directory_sync)) return file;
-  if (auto done = environment_.sync_directory(directory_); !done) return std::unexpected(done.error());
-  return file;
+  if (!planted(Bug::skip_directory_sync)) {
+    if (auto done = environment_.sync_directory(directory_); !done) return std::unexpected(done.error());
+  }
+  return environment_.open(directory_ / segment_name(header.first_position), OpenMode::write);  // errors name it
 }
 
 void SegmentSupply::pause() {

@@ -5,12 +5,17 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <ostream>
 #include <string>
 #include <vector>
 
 #include "tests/fuzz/target.h"
 
 namespace vigil::fuzz {
+
+// Names a test: without it GoogleTest would print the target's bytes, addresses among them.
+void PrintTo(const Target& target, std::ostream* out) { *out << target.name; }
+
 namespace {
 
 std::vector<Target>& targets() {

@@ -17,7 +17,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <mutex>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -138,17 +140,32 @@ void lose_unsynced(int descriptor) {
   }
 }
 
-void look_for_positions(std::string_view bytes) {
-  constexpr std::string_view kName = "\"position\":";
-  Shared& at = *shared();
-  for (std::size_t found = bytes.find(kName); found != bytes.npos; found = bytes.find(kName, found + 1)) {
-    std::int64_t position = 0;
-    const char* digits = bytes.data() + found + kName.size();
-    std::from_chars(digits, bytes.data() + bytes.size(), position);
-    ++at.positions_sent;
-    if (position > at.durable) ++at.too_early;
+// One socket's bytes as they leave. ZeroMQ cuts messages wherever its buffer ends, so a name or a number may come in
+// two pieces; it is looked at when its end has come, against what was durable then.
+class SentText {
+ public:
+  void add(std::string_view sent, std::int64_t durable) {
+    constexpr std::string_view kName = "\"position\":";
+    Shared& at = *shared();
+    text_ += sent;
+    std::size_t seen = 0;
+    for (std::size_t found = text_.find(kName); found != text_.npos; found = text_.find(kName, seen)) {
+      std::int64_t position = 0;
+      const char* const end = text_.data() + text_.size();
+      const auto number = std::from_chars(text_.data() + found + kName.size(), end, position);
+      if (number.ptr == end) return void(text_.erase(0, found));
+      seen = found + kName.size();
+      ++at.positions_sent;
+      if (position > durable) ++at.too_early;
+    }
+    text_.erase(0, text_.size() - std::min(text_.size() - seen, kName.size() - 1));
   }
-}
+
+ private:
+  std::string text_;  // what may be the beginning of a name
+};
+std::map<int, SentText> sent_by_socket;
+std::mutex sockets_mutex;
 
 }  // namespace
 
@@ -208,8 +225,15 @@ int clock_gettime(clockid_t clock, struct timespec* time) {
 // ZeroMQ sends every reply and every published event through this.
 ssize_t send(int descriptor, const void* bytes, std::size_t size, int flags) {
   static auto* const pass_on = real<ssize_t(int, const void*, std::size_t, int)>("send");
-  look_for_positions({static_cast<const char*>(bytes), size});
-  return pass_on(descriptor, bytes, size, flags);
+  const std::int64_t durable = shared()->durable;
+  const ssize_t sent = pass_on(descriptor, bytes, size, flags);
+  const int error = errno;
+  if (sent > 0) {
+    const std::lock_guard lock(sockets_mutex);
+    sent_by_socket[descriptor].add({static_cast<const char*>(bytes), static_cast<std::size_t>(sent)}, durable);
+  }
+  errno = error;
+  return sent;
 }
 
 }  // extern "C"

@@ -2,6 +2,7 @@
 #include "eventlog/storage/backup.h"
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include "eventlog/storage/archive.h"
 #include "eventlog/storage/segment.h"
@@ -91,6 +92,15 @@ TEST_F(BackupTest, RunningLogIsBackedUpAndRestored) {
   EXPECT_EQ(restored.position, last);
   EXPECT_EQ(restored.hash, report.manifest.hash);
   expect_log(root_ / "restored", last);
+}
+
+TEST_F(BackupTest, RestoredLogHasRoomOnTheDiskForItsNextFrames) {
+  fill_log();
+  back_up_now();
+  restore_to(root_ / "restored");
+  struct stat segment{};
+  ASSERT_EQ(::stat((root_ / "restored" / last_segment().filename()).c_str(), &segment), 0);
+  EXPECT_GE(static_cast<std::uint64_t>(segment.st_blocks) * 512, small_segments().segment_bytes);
 }
 
 TEST_F(BackupTest, BackupIsALogThatCanBeReadAndVerified) {
