@@ -346,13 +346,13 @@ class Run {
       ++result_.counts.kills;
     }
     const bool anything = random_.per_mille(kDamagePerMille), last_frame = random_.per_mille(kDamagePerMille);
-    if (!anything && !last_frame) return;
-    look_at_frames();
+    if (damaged_ || anything || last_frame) look_at_frames();
     if ((anything && damage_anything()) || (last_frame && damage_last_frame())) damage_done();
   }
 
-  // What the frame headers on the disk say, before a bit of them flips.
+  // Which frames the disk holds now, before a bit of them flips: those of an end that was lost since are not among them.
   void look_at_frames() {
+    frame_ends_.clear();
     for (const FoundFrame& frame : frames_on(disk_, kLog)) {
       frame_ends_.insert(frame.header.first_position + frame.header.event_count - 1);
     }
@@ -410,7 +410,7 @@ class Run {
   std::vector<Unanswered> unanswered_;
   std::map<std::uint64_t, std::uint64_t> digests_;  // of the decision state, by last position
   std::string log_id_;
-  std::set<std::uint64_t> frame_ends_;  // last positions of frames, as far as damage makes them matter
+  std::set<std::uint64_t> frame_ends_;  // last positions of frames, at the end of the boot before, once there is damage
   std::uint64_t last_read_ = 0, witnessed_ = 0, shown_durable_ = 0;
   std::uint64_t said_durable_ = 0;  // by the frame headers on the damaged disk
   bool damaged_ = false, refused_ = false;
