@@ -167,6 +167,9 @@ Expected<Finding> verify_models_of(const VerifyArguments& arguments) {
   const std::filesystem::path data = arguments.data;
   const auto scratch =
       arguments.scratch.empty() ? data / "verify-scratch" : std::filesystem::path(arguments.scratch) / "verify-scratch";
+  // Two that fold the log again in one place would remove each other's work.
+  const auto alone = environment.lock(scratch.string() + ".LOCK");
+  if (!alone) return std::unexpected(alone.error());
   const auto models = verify_models(environment, data, scratch,
                                     [&](std::uint64_t done, std::uint64_t all) { progress.update(done, done, all); });
   progress.finish();

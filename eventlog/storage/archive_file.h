@@ -60,6 +60,7 @@ class ArchiveFile {
 
   const ArchiveHeader& header() const { return header_; }
   const std::filesystem::path& path() const { return path_; }
+  File& file() const { return *file_; }
   // In the order of the segment, which they fill without gap.
   std::span<const Chunk> chunks() const { return chunks_; }
   // Which chunk holds `offset` of the segment.

@@ -92,6 +92,7 @@ class Environment {
   virtual Expected<std::unique_ptr<File>> open(const std::filesystem::path& path, OpenMode mode) = 0;
   virtual Expected<void> rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
   virtual Expected<void> remove(const std::filesystem::path& path) = 0;
+  // The directory and those above it, as far as there are none; durable in each other when it returns.
   virtual Expected<void> create_directories(const std::filesystem::path& path) = 0;
   // Names of the files in a directory, sorted.
   virtual Expected<std::vector<std::string>> list(const std::filesystem::path& directory) = 0;

@@ -75,7 +75,7 @@ Expected<void> ForwardReader::read_more(std::uint64_t wanted) {
   const auto piece = room_behind(until - end_);
   if (auto read = file_->read_at(end_, piece); !read) return read;
   end_ = until;
-  return after_piece_ ? after_piece_(file_.get(), piece.size()) : Expected<void>{};
+  return after_piece_ ? after_piece_(*file_, piece.size()) : Expected<void>{};
 }
 
 Expected<void> ForwardReader::unpack_more(std::uint64_t wanted) {
@@ -87,7 +87,7 @@ Expected<void> ForwardReader::unpack_more(std::uint64_t wanted) {
     if (auto unpacked = archive_->unpack(i, room_behind(chunk.end - chunk.begin)); !unpacked) return unpacked;
     end_ = chunk.end;
     if (!after_piece_) continue;
-    if (auto go_on = after_piece_(nullptr, chunk.end - chunk.begin); !go_on) return go_on;
+    if (auto go_on = after_piece_(archive_->file(), chunk.end - chunk.begin); !go_on) return go_on;
   }
   return {};
 }

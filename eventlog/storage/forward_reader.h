@@ -19,9 +19,9 @@ namespace vigil::eventlog {
 // that nothing is mapped. A segment that was archived is unpacked chunk by chunk.
 class ForwardReader {
  public:
-  // `after_piece` is called with the file (null for an archive) and the bytes of each piece that was read; what it
-  // returns as an error ends the reading.
-  using AfterPiece = std::function<Expected<void>(File*, std::uint64_t)>;
+  // `after_piece` is called with the file and the bytes of each piece that was read, unpacked; what it returns as an
+  // error ends the reading.
+  using AfterPiece = std::function<Expected<void>(File&, std::uint64_t)>;
 
   // Errors: not_found, io, damaged (the file was cut off, or the archive is none of this segment).
   static Expected<ForwardReader> open(Environment& environment, const std::filesystem::path& directory,

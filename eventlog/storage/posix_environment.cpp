@@ -222,9 +222,11 @@ Expected<void> PosixEnvironment::remove(const std::filesystem::path& path) {
 
 Expected<void> PosixEnvironment::create_directories(const std::filesystem::path& path) {
   std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (error) return refused(path, "create directory", error.value());
-  return {};
+  if (path.empty() || std::filesystem::is_directory(path, error)) return {};
+  const std::filesystem::path parent = path.parent_path();
+  if (auto made = create_directories(parent); !made) return made;
+  if (std::filesystem::create_directory(path, error); error) return refused(path, "create directory", error.value());
+  return sync_directory(parent.empty() ? "." : parent);
 }
 
 Expected<std::vector<std::string>> PosixEnvironment::list(const std::filesystem::path& directory) {

@@ -7,7 +7,6 @@ namespace vigil::eventlog {
 
 EndDecision decide_end(const EndFacts& facts) {
   if (planted(Bug::truncate_at_first_bad_frame) && facts.behind != Behind::nothing) return EndDecision::cut;
-  if (!facts.in_last_segment && facts.behind != Behind::nothing) return EndDecision::refuse_sealed;
   if (facts.behind == Behind::wrong) return EndDecision::refuse_wrong;
   if (facts.frame_behind) return EndDecision::refuse_frame_behind;
   if (facts.durable_through_reaches && !planted(Bug::forget_durable_through)) {
@@ -23,7 +22,6 @@ EndDecision decide_end(const EndFacts& facts) {
 
 std::string_view text(EndDecision refusal) {
   switch (refusal) {
-    case EndDecision::refuse_sealed: return "a frame is damaged in a segment that has a successor";
     case EndDecision::refuse_wrong: return "a frame stands where it does not belong";
     case EndDecision::refuse_frame_behind: return "a frame is damaged, and an intact one stands behind it";
     case EndDecision::refuse_durable_through: return "a frame is damaged, and a later one says that it was durable";

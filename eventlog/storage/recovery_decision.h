@@ -22,7 +22,6 @@ enum class MarkerSays {
 };
 
 struct EndFacts {
-  bool in_last_segment = true;
   Behind behind = Behind::nothing;
   bool frame_behind = false;             // an intact frame of this log stands further on
   bool durable_through_reaches = false;  // a header of this log says that what is damaged was durable
@@ -35,7 +34,6 @@ enum class EndDecision {
   whole,            // nothing stands behind the end, and nobody has seen more
   whole_and_clean,  // and the writer before closed it in order
   cut,              // a commit that was never acknowledged: zero it, sync, say so
-  refuse_sealed,    // damaged history
   refuse_wrong,     // damaged history; the frame's fault is the reason
   refuse_frame_behind,
   refuse_durable_through,
@@ -45,24 +43,24 @@ enum class EndDecision {
   refuse_marker_differs,  // another history
 };
 
-// The first row that fits decides; a dash is "whatever". Nothing is cut that anything says was acknowledged.
+// The first row that fits decides; a dash is "whatever". Nothing is cut that anything says was acknowledged. Asked of the
+// last segment alone: what is wrong in one that has a successor is never a torn tail (segment_chain.h, verify_segment.h).
 //
-//   segment  behind    intact frame  durable     more than   checkpoint  marker     decision
-//                      behind        through     one commit  reaches
-//   sealed   not zero  –             –           –           –           –          refuse_sealed
-//   –        wrong     –             –           –           –           –          refuse_wrong
-//   –        –         yes           –           –           –           –          refuse_frame_behind
-//   –        –         no            reaches     –           –           –          refuse_durable_through
-//   –        –         no            no          yes         –           –          refuse_too_large
-//   –        –         no            no          no          yes         –          refuse_checkpoint_ahead
-//   –        –         no            no          no          no          more       refuse_marker_ahead
-//   –        –         no            no          no          no          otherwise  refuse_marker_differs
-//   last     torn      no            no          no          no          –          cut
-//   –        zero      no            no          no          no          ends here  whole_and_clean
-//   –        zero      no            no          no          no          –          whole
+//   behind  intact frame  durable  more than   checkpoint  marker     decision
+//           behind        through  one commit  reaches
+//   wrong   –             –        –           –           –          refuse_wrong
+//   –       yes           –        –           –           –          refuse_frame_behind
+//   –       no            reaches  –           –           –          refuse_durable_through
+//   –       no            no       yes         –           –          refuse_too_large
+//   –       no            no       no          yes         –          refuse_checkpoint_ahead
+//   –       no            no       no          no          more       refuse_marker_ahead
+//   –       no            no       no          no          otherwise  refuse_marker_differs
+//   torn    no            no       no          no          –          cut
+//   zero    no            no       no          no          ends here  whole_and_clean
+//   zero    no            no       no          no          –          whole
 EndDecision decide_end(const EndFacts& facts);
 
-constexpr bool refuses(EndDecision decision) { return decision >= EndDecision::refuse_sealed; }
+constexpr bool refuses(EndDecision decision) { return decision >= EndDecision::refuse_wrong; }
 
 // Why, for the operator; requires a refusal. A frame that is wrong is its own reason, see FrameFault.
 std::string_view text(EndDecision refusal);

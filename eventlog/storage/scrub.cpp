@@ -101,6 +101,7 @@ bool Scrub::pass() {
       progress_ = {};
       progress_.log_id = id;
     }
+    forget_what_is_gone(*all);
     if (progress_.next_position == 0) {
       progress_.next_position = all->front().first_position;
       progress_.began_us = environment_.now().value();
@@ -125,6 +126,15 @@ bool Scrub::pass() {
   return true;
 }
 
+// The log may have been replaced by another course of itself: what was known of segments it does not have is void.
+void Scrub::forget_what_is_gone(const std::vector<SegmentHeader>& headers) {
+  const auto begins = [&](std::uint64_t position) {
+    return std::ranges::find(headers, position, &SegmentHeader::first_position) != headers.end();
+  };
+  if (!begins(progress_.next_position)) progress_.next_position = 0;
+  std::erase_if(progress_.damaged, [&](const auto& damage) { return damage.first != 0 && !begins(damage.first); });
+}
+
 // Headers that do not chain are damage too: known under position 0, and nothing behind them can be looked for.
 std::optional<std::vector<SegmentHeader>> Scrub::headers() {
   auto all = read_segment_headers(environment_, directory_);
@@ -139,16 +149,10 @@ std::optional<std::vector<SegmentHeader>> Scrub::headers() {
 bool Scrub::check(const SegmentHeader& header, const SegmentHeader& following) {
   SegmentCheck how{.environment = environment_, .directory = directory_, .header = header};
   how.end_address = following.previous_end_address;
-  how.after_piece = [this](File* file, std::uint64_t bytes) { return after_piece(file, bytes); };
-  const auto forget_cached = [&] {
-    if (auto file = environment_.open(directory_ / segment_name(header.first_position), OpenMode::read)) {
-      (*file)->forget_cached();
-    }
-  };
-  forget_cached();  // what the cache holds says nothing about the disk
-  cached_bytes_ = 0;
+  how.after_piece = [this](File& file, std::uint64_t bytes) { return after_piece(file, bytes); };
+  forget_cached(header);  // what the cache holds says nothing about the disk
   const auto verdict = verify_segment(how);
-  forget_cached();
+  forget_cached(header);
   if (stopping()) return false;
   if (!verdict) {
     found(header.first_position, verdict.error().text);
@@ -164,14 +168,22 @@ bool Scrub::check(const SegmentHeader& header, const SegmentHeader& following) {
   return true;
 }
 
-Expected<void> Scrub::after_piece(File* file, std::uint64_t bytes) {
+// The segment's own file, its archive, or both.
+void Scrub::forget_cached(const SegmentHeader& header) {
+  cached_bytes_ = 0;
+  for (const std::string& name : {segment_name(header.first_position), archive_name(header.first_position)}) {
+    if (auto file = environment_.open(directory_ / name, OpenMode::read)) (*file)->forget_cached();
+  }
+}
+
+Expected<void> Scrub::after_piece(File& file, std::uint64_t bytes) {
   {
     const std::lock_guard lock(mutex_);
     bytes_ += bytes;
   }
   cached_bytes_ += bytes;
-  if (file != nullptr && cached_bytes_ >= kCachedBytesMax) {
-    file->forget_cached();
+  if (cached_bytes_ >= kCachedBytesMax) {
+    file.forget_cached();
     cached_bytes_ = 0;
   }
   if (options_.bytes_per_second != ScrubOptions::kUnlimited) owed_us_ += bytes * 1'000'000 / options_.bytes_per_second;

@@ -47,8 +47,10 @@ class Scrub {
   bool wait(std::chrono::milliseconds time);  // false when stopping
   bool stopping() const;
   std::optional<std::vector<SegmentHeader>> headers();
+  void forget_what_is_gone(const std::vector<SegmentHeader>& headers);  // under mutex_
   bool check(const SegmentHeader& header, const SegmentHeader& following);
-  Expected<void> after_piece(File* file, std::uint64_t bytes);
+  void forget_cached(const SegmentHeader& header);
+  Expected<void> after_piece(File& file, std::uint64_t bytes);
   void found(std::uint64_t first_position, const std::string& damage);  // "" is none
   void save();
 

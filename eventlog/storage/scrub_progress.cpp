@@ -70,7 +70,8 @@ Expected<void> write_scrub_progress(Environment& environment, const std::filesys
   if (!file) return std::unexpected(file.error());
   if (auto done = (*file)->write_at(0, std::as_bytes(std::span(text))); !done) return done;
   if (auto done = (*file)->sync(); !done) return done;
-  return environment.rename(temporary, path);
+  if (auto done = environment.rename(temporary, path); !done) return done;
+  return environment.sync_directory(path.parent_path());
 }
 
 }  // namespace vigil::eventlog

@@ -76,7 +76,7 @@ class Verifier {
     if (how.sealed) how.end_address = headers_[i + 1].previous_end_address;
     how.from_position = from_;
     std::uint64_t read = 0;
-    how.after_piece = [&, this](File*, std::uint64_t bytes) -> Expected<void> {
+    how.after_piece = [&, this](File&, std::uint64_t bytes) -> Expected<void> {
       // One that is looked at again, beside a writer, is no longer for that.
       bytes = std::min(bytes, how.header.segment_bytes - read);
       read += bytes;
@@ -134,7 +134,7 @@ class Verifier {
       if (!stored || !follows(stored->header, before)) return chain_error;
       SegmentCheck how{.environment = environment_, .directory = directory_, .header = stored->header};
       how.sealed = position != positions->back();
-      how.after_piece = [&, this](File*, std::uint64_t bytes) -> Expected<void> {
+      how.after_piece = [&, this](File&, std::uint64_t bytes) -> Expected<void> {
         if (options_.progress) options_.progress(done += bytes, 0);
         return {};
       };

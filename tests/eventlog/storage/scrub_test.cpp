@@ -3,6 +3,8 @@
 #include <fstream>
 #include <thread>
 
+#include "eventlog/storage/archive.h"
+#include "eventlog/storage/archive_file.h"
 #include "tests/eventlog/storage/faulty_environment.h"
 #include "tests/eventlog/storage/log_fixture.h"
 
@@ -134,6 +136,19 @@ TEST_F(ScrubTest, ProgressOfAnotherLogIsForgotten) {
   EXPECT_EQ(scrub.status().damage, "");
 }
 
+TEST_F(ScrubTest, WhatWasKnownOfSegmentsThatAreGoneIsForgotten) {
+  several_segments();
+  ScrubProgress progress;
+  progress.log_id = LogReader::open(environment_, directory_).value()->id();
+  progress.next_position = 5'000'000;  // of a longer course of the same log
+  progress.damaged[777'777] = "old";
+  ASSERT_TRUE(write_scrub_progress(environment_, root_ / "scrub", progress));
+  Scrub scrub(environment_, directory_, unlimited());
+  EXPECT_TRUE(scrub.pass());
+  EXPECT_EQ(scrub.status().bytes, bytes_of(sealed()));
+  EXPECT_EQ(scrub.status().damaged, 0u);
+}
+
 TEST_F(ScrubTest, ProgressIsReadBackAsItWasWritten) {
   ScrubProgress progress{"0102", 7, 8, 9, {{1, "x.seg: damaged at offset 5"}, {900, "y.seg: gone"}}};
   std::filesystem::create_directories(root_);
@@ -178,40 +193,58 @@ TEST_F(ScrubTest, ASlowThreadEndsAtOnceWhenAsked) {
   EXPECT_EQ(scrub.status().passes, 0u);
 }
 
+// Counts how often a file is told to leave the page cache.
+class Watched : public FixedEnvironment {
+ public:
+  class WatchedFile : public File {
+   public:
+    WatchedFile(std::unique_ptr<File> file, int& forgotten) : file_(std::move(file)), forgotten_(forgotten) {}
+    Expected<std::uint64_t> size() override { return file_->size(); }
+    Expected<void> read_at(std::uint64_t offset, std::span<std::byte> bytes) override {
+      return file_->read_at(offset, bytes);
+    }
+    Expected<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) override {
+      return file_->write_at(offset, bytes);
+    }
+    Expected<void> allocate(std::uint64_t bytes) override { return file_->allocate(bytes); }
+    Expected<void> sync() override { return file_->sync(); }
+    void forget_cached() override { ++forgotten_; }
+    Expected<std::unique_ptr<Mapping>> map() override { return file_->map(); }
+
+   private:
+    std::unique_ptr<File> file_;
+    int& forgotten_;
+  };
+  Expected<std::unique_ptr<File>> open(const std::filesystem::path& path, OpenMode mode) override {
+    auto file = FixedEnvironment::open(path, mode);
+    if (!file) return file;
+    return std::make_unique<WatchedFile>(std::move(*file), forgotten);
+  }
+  int forgotten = 0;
+};
+
 TEST_F(ScrubTest, WhatWasReadIsDroppedFromTheCache) {
   several_segments();
-  class Watched : public FixedEnvironment {
-   public:
-    class WatchedFile : public File {
-     public:
-      WatchedFile(std::unique_ptr<File> file, int& forgotten) : file_(std::move(file)), forgotten_(forgotten) {}
-      Expected<std::uint64_t> size() override { return file_->size(); }
-      Expected<void> read_at(std::uint64_t offset, std::span<std::byte> bytes) override {
-        return file_->read_at(offset, bytes);
-      }
-      Expected<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) override {
-        return file_->write_at(offset, bytes);
-      }
-      Expected<void> allocate(std::uint64_t bytes) override { return file_->allocate(bytes); }
-      Expected<void> sync() override { return file_->sync(); }
-      void forget_cached() override { ++forgotten_; }
-      Expected<std::unique_ptr<Mapping>> map() override { return file_->map(); }
-
-     private:
-      std::unique_ptr<File> file_;
-      int& forgotten_;
-    };
-    Expected<std::unique_ptr<File>> open(const std::filesystem::path& path, OpenMode mode) override {
-      auto file = FixedEnvironment::open(path, mode);
-      if (!file) return file;
-      return std::make_unique<WatchedFile>(std::move(*file), forgotten);
-    }
-    int forgotten = 0;
-  };
   Watched watched;
   Scrub scrub(watched, directory_, unlimited());
   EXPECT_TRUE(scrub.pass());
   EXPECT_GE(watched.forgotten, static_cast<int>(2 * sealed())) << "before and behind each segment";
+}
+
+TEST_F(ScrubTest, ArchivedSegmentsAreReadFromTheDiskToo) {
+  several_segments();
+  const std::uint64_t before = sealed();
+  ASSERT_TRUE(archive_log(environment_, directory_, {}));
+  const std::uint64_t archived = files(".seg.zst").size();
+  ASSERT_GT(archived, 0u);
+  Watched watched;
+  Scrub scrub(watched, directory_, unlimited());
+  EXPECT_TRUE(scrub.pass());
+  EXPECT_EQ(scrub.status().damaged, 0u);
+  EXPECT_GE(watched.forgotten, static_cast<int>(2 * before)) << "archives as well as segments";
+  flip_bit(files(".seg.zst")[0], kArchiveHeaderBytes + 100);
+  EXPECT_TRUE(scrub.pass());
+  EXPECT_EQ(scrub.status().damaged, 1u);
 }
 
 }  // namespace
