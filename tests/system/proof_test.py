@@ -173,12 +173,12 @@ class Proof(SystemTest):
     def scrubbed(self, server):
         """The scrub's part of the status, once a full pass is done."""
         client = self.client(server)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240  # its thread steps back on a busy machine
         while time.monotonic() < deadline:
             scrub = client.ask({"op": "query", "id": 1, "query": "status"})["row"]["service"]["scrub"]
             if scrub["last_full_pass"] is not None:
                 return scrub
-        self.fail(f"no full pass of the scrub within a minute: {scrub}")
+        self.fail(f"no full pass of the scrub within four minutes: {scrub}")
 
     def test_the_scrub_raises_an_alarm_and_the_service_goes_on(self):
         self.ingest(0, 20_000)
