@@ -73,7 +73,7 @@ class Backup {
     // neither.
     const SegmentHeader& last = wanted_.back().stored.header;
     const std::uint64_t wanted = wanted_.back().sealed ? wanted_.back().cut.last_position : durable;
-    const auto end = find_cut(environment_, directory_, last, {wanted});
+    const auto end = find_cut(environment_, directory_, last, {.position = wanted, .is_there = true});
     if (!end) return std::unexpected(end.error());
     if (!*end || (*end)->last_position != wanted) {
       const std::uint64_t position = *end ? (*end)->last_position + 1 : last.first_position;

@@ -115,7 +115,7 @@ Expected<std::optional<SegmentCut>> find_cut(Environment& environment, const std
     const auto look = look_at_frame(*reader, header, chain);
     if (!look) return std::unexpected(look.error());
     const auto& frame = look->frame;
-    if (!frame && frame.error() == FrameFault::absent) break;
+    if (!frame && frame.error() == FrameFault::absent && !limit.is_there) break;
     if (!frame) {
       const Segment segment(environment, directory, header, kBlockBytes, nullptr);
       return std::unexpected(

@@ -26,6 +26,7 @@ struct SegmentCut {
 struct CutLimit {
   std::uint64_t position = 0;
   std::int64_t ingest_time_us = std::numeric_limits<std::int64_t>::max();
+  bool is_there = false;  // the segment is known to hold the position: where nothing stands before it, that is damage
 };
 
 // The end of the last frame within the limit; nothing when not even the first is. Walks from the segment's first one,

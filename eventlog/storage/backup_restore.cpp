@@ -75,7 +75,7 @@ class Restoring {
   }
 
   Expected<void> choose_end() {
-    CutLimit limit{manifest_.position};
+    CutLimit limit{.position = manifest_.position, .is_there = true};
     if (options_.position) {
       limit.position = options_.position->value();
       if (limit.position == 0 || limit.position > manifest_.position) {
@@ -85,14 +85,18 @@ class Restoring {
     if (options_.time) limit.ingest_time_us = options_.time->value();
     // From the last segment back, as only the first frame of one that is too late is looked at.
     for (; !segments_.empty(); segments_.pop_back()) {
-      const auto cut = find_cut(environment_, backup_log(backup_), segments_.back().header, limit);
+      const SegmentHeader& header = segments_.back().header;
+      const auto cut = find_cut(environment_, backup_log(backup_), header, limit);
       if (!cut) return std::unexpected(cut.error());
-      if (!*cut) continue;
-      end_ = **cut;
-      return {};
+      if (*cut) {
+        end_ = **cut;
+        return {};
+      }
+      limit.position = std::min(limit.position, header.first_position - 1);
     }
     if (options_.time) return out_of_reach("nothing was taken that early");
-    return out_of_reach("no frame ends at or before position " + std::to_string(limit.position));
+    return out_of_reach("no frame ends at or before position " +
+                        std::to_string(options_.position.value_or(Position{manifest_.position}).value()));
   }
 
   Expected<void> copy() {

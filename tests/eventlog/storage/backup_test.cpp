@@ -268,6 +268,23 @@ TEST_F(BackupTest, BackupThatLostItsEndIsRefused) {
   restore_to(root_ / "restored");
 }
 
+TEST_F(BackupTest, HoleInTheBackupIsNotTakenForAnEnd) {
+  fill_log();
+  back_up_now();
+  const auto second = files(".seg")[1];
+  RestoreOptions position, time;
+  position.position = Position{std::stoull(second.stem()) + 1000};
+  restore_to(root_ / "whole", position);
+  time.time = IngestTime{1000 + static_cast<std::int64_t>(position.position->value()) / 90 * 10};
+  for (const std::uint64_t hole : {kBlockBytes, 20 * kBlockBytes}) {  // the first frames, and then later ones
+    write_at(backed_up(second), hole, std::string(30 * kBlockBytes, '\0'));
+    for (const RestoreOptions& options : {position, time}) {
+      expect_error(restoring(root_ / "restored", options), ErrorKind::damaged, backed_up(second).string());
+    }
+    std::filesystem::copy_file(second, backed_up(second), std::filesystem::copy_options::overwrite_existing);
+  }
+}
+
 TEST_F(BackupTest, SegmentOfAnotherHistoryInTheBackupIsRefused) {
   fill_log(0);
   back_up_now();
