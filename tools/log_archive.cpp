@@ -1,13 +1,18 @@
 #include "tools/log_archive.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <system_error>
+#include <thread>
+#include <vector>
 
 #include "eventlog/storage/archive.h"
+#include "eventlog/storage/archive_file.h"
 #include "eventlog/storage/backup.h"
 #include "eventlog/storage/posix_environment.h"
 #include "eventlog/storage/verify.h"
@@ -30,18 +35,27 @@ struct ArchiveArguments {
   bool json = false;
 };
 
-void print_report(const ArchiveReport& report, const char* verb, double seconds, bool json) {
+void print_report(const ArchiveReport& report, const char* verb, double seconds, bool json,
+                  const std::vector<std::string>& left = {}) {
   if (json) {
-    std::cout << nlohmann::ordered_json{{verb, report.segments},
-                                        {"bytes_before", report.before},
-                                        {"bytes_after", report.after},
-                                        {"archived_in_all", report.archived_all},
+    std::cout << nlohmann::ordered_json{{verb, report.segments},       {"replaced", report.replaced},
+                                        {"left_elsewhere", left},      {"bytes_before", report.before},
+                                        {"bytes_after", report.after}, {"archived_in_all", report.archived_all},
                                         {"seconds", seconds}}
                      .dump()
               << '\n';
     return;
   }
+  if (report.replaced > 0) {
+    std::cout << "replaced " << grouped(report.replaced) << " damaged segments by what their archives hold\n";
+  }
+  if (!left.empty()) {
+    std::cout << grouped(left.size())
+              << " archives stay where they are, as only the links to them were removed: " << left.front()
+              << (left.size() > 1 ? " and others" : "") << '\n';
+  }
   if (report.segments == 0) {
+    if (report.replaced > 0) return;
     std::cout << "nothing to do: " << grouped(report.archived_all)
               << " segments are archived; the one being written and the newest sealed one never are\n";
     return;
@@ -51,9 +65,30 @@ void print_report(const ArchiveReport& report, const char* verb, double seconds,
             << " are archived now\n";
 }
 
+// What is left where `archive --to` put it: removing a link removes no archive.
+struct Elsewhere {
+  explicit Elsewhere(const std::filesystem::path& log) {
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(log, error)) {
+      if (entry.path().string().ends_with(eventlog::kArchiveSuffix) && entry.is_symlink(error)) {
+        links[entry.path()] = std::filesystem::read_symlink(entry.path(), error);
+      }
+    }
+  }
+  // The archives whose links are gone since.
+  std::vector<std::string> left() const {
+    std::vector<std::string> archives;
+    for (const auto& [link, archive] : links) {
+      if (!std::filesystem::is_symlink(link)) archives.push_back(archive.string());
+    }
+    return archives;
+  }
+  std::map<std::filesystem::path, std::filesystem::path> links;
+};
+
 // A link under a temporary name that takes its own name at once, as every file of the log does.
 Expected<void> make_link(const std::filesystem::path& target, const std::filesystem::path& link) {
-  const std::filesystem::path temporary = link.string() + ".link.tmp";
+  const std::filesystem::path temporary = link.string() + ".link" + std::string(eventlog::kArchivingSuffix);
   std::error_code error;
   std::filesystem::remove(temporary, error);
   const std::filesystem::path whole = std::filesystem::absolute(target, error);
@@ -77,8 +112,8 @@ Expected<void> archive(const ArchiveArguments& arguments) {
   Progress progress("archiving", "bytes");
   options.progress = [&](std::uint64_t done, std::uint64_t all) { progress.update(done, done, all); };
   const auto report = eventlog::archive_log(environment, log_directory(arguments.data), options);
-  if (!report) return std::unexpected(report.error());
   progress.finish();
+  if (!report) return std::unexpected(report.error());
   print_report(*report, "archived", progress.seconds(), arguments.json);
   return {};
 }
@@ -88,12 +123,13 @@ Expected<void> unarchive(const ArchiveArguments& arguments) {
   eventlog::PosixEnvironment environment;
   eventlog::UnarchiveOptions options;
   if (arguments.from) options.from = eventlog::Position{*arguments.from};
+  const Elsewhere elsewhere(log_directory(arguments.data));
   Progress progress("unarchiving", "segments");
   options.progress = [&](std::uint64_t done, std::uint64_t all) { progress.update(done, done, all); };
   const auto report = eventlog::unarchive_log(environment, log_directory(arguments.data), options);
-  if (!report) return std::unexpected(report.error());
   progress.finish();
-  print_report(*report, "unarchived", progress.seconds(), arguments.json);
+  if (!report) return std::unexpected(report.error());
+  print_report(*report, "unarchived", progress.seconds(), arguments.json, elsewhere.left());
   return {};
 }
 
@@ -113,6 +149,7 @@ Expected<void> repair(const RepairArguments& arguments) {
   if (!report) return std::unexpected(report.error());
   Progress verifying("verifying", "bytes");
   eventlog::VerifyOptions options;
+  options.threads = std::max(1u, std::thread::hardware_concurrency());
   options.progress = [&](std::uint64_t done, std::uint64_t all) { verifying.update(done, done, all); };
   const auto verified = eventlog::verify_log(environment, directory, options);
   verifying.finish();
@@ -138,6 +175,12 @@ Expected<void> repair(const RepairArguments& arguments) {
 
 int finished(const Expected<void>& done) { return done ? kDone : print_error(done.error()); }
 
+int archived(const ArchiveArguments& arguments) {
+  if (arguments.keep >= eventlog::kKeptMin) return finished(archive(arguments));
+  return print_usage_error("--keep " + std::to_string(arguments.keep) +
+                           ": the newest sealed segment always stays as it is; give 1 or more");
+}
+
 // Lines that make a log of several segments.
 std::string example_of_segments(const std::string& commands) {
   const std::string data(kExampleData);
@@ -153,18 +196,21 @@ void add_log_archive(CLI::App& log, int& exit_code) {
   CLI::App* packing = log.add_subcommand(
       "archive",
       "Pack sealed segments with zstd; the log answers everything as before. Each archive is read back and "
-      "compared before the segment goes. A service may run; it can be interrupted and called again.");
+      "compared before the segment goes. A service may run, and keeps the room on the disk until it is started "
+      "anew; archiving can be interrupted and called again.");
   packing->add_option("--data", arguments->data, "data directory")->required();
   packing->add_option("--before", arguments->before, "only segments that end before this position");
   packing->add_option("--keep", arguments->keep, "so many of the newest sealed segments stay as they are")
       ->capture_default_str();
   packing->add_option("--to", arguments->to, "put the archives into this directory, with links in the log's");
   packing->add_flag("--json", arguments->json, "the result as JSON");
-  packing->callback([arguments, &exit_code] { exit_code = finished(archive(*arguments)); });
+  packing->callback([arguments, &exit_code] { exit_code = archived(*arguments); });
   example(*packing, example_of_segments("build/vigil log archive --data " + data + " --keep 2"));
 
   CLI::App* unpacking =
-      log.add_subcommand("unarchive", "Unpack archived segments again, byte for byte. A service may run.");
+      log.add_subcommand("unarchive",
+                         "Unpack archived segments again, byte for byte. A service may run. Archives in "
+                         "another directory (`archive --to`) stay there.");
   unpacking->add_option("--data", arguments->data, "data directory")->required();
   unpacking->add_option("--from", arguments->from, "only segments that hold this position or later ones");
   unpacking->add_flag("--json", arguments->json, "the result as JSON");
@@ -176,7 +222,8 @@ void add_log_archive(CLI::App& log, int& exit_code) {
   CLI::App* mending = log.add_subcommand(
       "repair",
       "Replace damaged or missing sealed segments by those of a backup of the same history. What is intact "
-      "is not touched; a damaged file stays beside it as NAME.damaged. Stop the service first.");
+      "is not touched; a damaged file stays beside it as NAME.damaged. A log that ends before the backup is for "
+      "`vigil restore`. Stop the service first.");
   mending->add_option("--data", repairing->data, "data directory")->required();
   mending->add_option("--from", repairing->from, "directory of the backup")->required();
   mending->add_flag("--json", repairing->json, "the result as JSON");

@@ -28,12 +28,12 @@ struct RestoreArguments {
   bool json = false;
 };
 
-// New or empty, but for what an interrupted restore left.
+// New or empty, but for what an interrupted restore left, or one that is at work.
 Expected<void> require_empty(const std::filesystem::path& data) {
   std::error_code error;
   if (!std::filesystem::exists(data, error)) return {};
   for (const auto& entry : std::filesystem::directory_iterator(data, error)) {
-    if (entry.path().filename() == "log.restoring") continue;
+    if (entry.path().filename().string().starts_with("log.restoring")) continue;
     return fail(ErrorKind::invalid, data.string() + ": is not empty (it holds '" + entry.path().filename().string() +
                                         "'), and nothing is ever written over; restore into a new directory, or move "
                                         "this one away first");

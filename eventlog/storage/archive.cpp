@@ -7,67 +7,123 @@
 #include "eventlog/storage/archive_file.h"
 #include "eventlog/storage/segment.h"
 #include "eventlog/storage/segment_chain.h"
-#include "eventlog/storage/segment_supply.h"
+#include "eventlog/storage/verify_segment.h"
 
 namespace vigil::eventlog {
 
 namespace {
 
-// Held while segments are packed or unpacked; the writer's own lock is another, so that a service may run.
+// The writer's own lock is another, so that a service may run.
 constexpr std::string_view kArchiveLockName = "LOCK.archive";
 // The zeros behind a segment's last frame.
 constexpr std::uint64_t kZerosAtOnce = 16 << 20;
 
-std::filesystem::path temporary(std::filesystem::path path) {
-  path += kTemporarySuffix;
+std::filesystem::path unfinished(std::filesystem::path path) {
+  path += kArchivingSuffix;
   return path;
 }
 
-// Packs the frames of `segment` up to the hash and place `following` names, checking each.
-Expected<void> pack(const Segment& segment, const SegmentHeader& following, ArchiveWriter& writer,
-                    ArchiveHeader& header) {
-  auto bytes = segment.bytes();
-  if (!bytes) return std::unexpected(bytes.error());
-  Sha256 sha;
-  ChainState chain = chain_before(segment.header());
-  header.segment = segment.header();
-  header.segment_end = following.previous_end_address - segment.base();
-  std::uint64_t begun = 0;  // of the chunk
-  std::uint64_t at = kBlockBytes;
-  while (at < header.segment_end) {
-    auto frame = check_frame(bytes->subspan(at), chain, FrameCheck::whole, &sha);
-    if (!frame) return std::unexpected(segment.damage(at, chain.next_position, text(frame.error())));
-    advance(chain, *frame);
-    header.last_frame = frame->header;
-    at += frame->bytes;
-    std::memcpy(&header.last_trailer, bytes->data() + at - sizeof(FrameTrailer), sizeof(FrameTrailer));
-    if (at - begun < kArchiveChunkBytes && at < header.segment_end) continue;
-    if (auto added = writer.add(bytes->subspan(begun, at - begun)); !added) return added;
-    begun = at;
+// Held while segments are packed or unpacked; what an interrupted call left is gone then.
+Expected<std::unique_ptr<Lock>> lock_archives(Environment& environment, const std::filesystem::path& directory) {
+  auto lock = environment.lock(directory / kArchiveLockName);
+  if (!lock) return lock;
+  const auto names = environment.list(directory);
+  if (!names) return std::unexpected(names.error());
+  for (const std::string& name : *names) {
+    if (!name.ends_with(kArchivingSuffix)) continue;
+    if (auto removed = environment.remove(directory / name); !removed) return std::unexpected(removed.error());
   }
-  if (at != header.segment_end || chain.hash != following.previous_hash || !is_zero(bytes->subspan(at))) {
-    return std::unexpected(segment.damage(at, chain.next_position, text(FrameFault::hash)));
-  }
-  for (; at < bytes->size(); at += kZerosAtOnce) {
-    const auto zeros = bytes->subspan(at, std::min(kZerosAtOnce, bytes->size() - at));
-    if (auto added = writer.add(zeros); !added) return added;
-  }
-  return {};
+  return lock;
 }
 
-// That `archive` gives back exactly `bytes`.
-Expected<void> compare(Environment& environment, const std::filesystem::path& path, std::span<const std::byte> bytes) {
+// Packs a segment up to the hash and place `following` names, checking each frame.
+class Packing {
+ public:
+  Packing(Environment& environment, const std::filesystem::path& directory, const SegmentHeader& segment,
+          const SegmentHeader& following, ArchiveWriter& writer)
+      : segment_(environment, directory, segment, kBlockBytes, nullptr),
+        following_(following),
+        writer_(writer),
+        chain_(chain_before(segment)) {}
+
+  Expected<ArchiveHeader> pack(ForwardReader& reader) {
+    header_.segment = segment_.header();
+    header_.segment_end = following_.previous_end_address - segment_.base();
+    const auto first = reader.at(0, kBlockBytes);
+    if (!first) return std::unexpected(first.error());
+    chunk_.assign(first->begin(), first->begin() + kBlockBytes);
+    while (chain_.address < following_.previous_end_address) {
+      if (auto packed = pack_frame(reader); !packed) return std::unexpected(packed.error());
+    }
+    if (chain_.address != following_.previous_end_address || chain_.hash != following_.previous_hash) {
+      return damage(text(FrameFault::hash));
+    }
+    if (auto packed = pack_zeros(reader); !packed) return std::unexpected(packed.error());
+    return header_;
+  }
+
+ private:
+  std::unexpected<Error> damage(std::string_view what) const {
+    return std::unexpected(segment_.damage(chain_.address - segment_.base(), chain_.next_position, what));
+  }
+
+  Expected<void> pack_frame(ForwardReader& reader) {
+    const auto look = look_at_frame(reader, segment_.header(), chain_);
+    if (!look) return std::unexpected(look.error());
+    const auto frame = look->frame ? check_frame(look->bytes, chain_, FrameCheck::whole, &sha_) : look->frame;
+    if (!frame) return damage(text(frame.error()));
+    const auto bytes = look->bytes.first(frame->bytes);
+    advance(chain_, *frame);
+    header_.last_frame = frame->header;
+    std::memcpy(&header_.last_trailer, bytes.last(sizeof(FrameTrailer)).data(), sizeof(FrameTrailer));
+    chunk_.insert(chunk_.end(), bytes.begin(), bytes.end());
+    if (chunk_.size() < kArchiveChunkBytes && chain_.address < following_.previous_end_address) return {};
+    auto added = writer_.add(chunk_);
+    chunk_.clear();
+    return added;
+  }
+
+  Expected<void> pack_zeros(ForwardReader& reader) {
+    const std::uint64_t end = segment_.header().segment_bytes;
+    for (std::uint64_t at = header_.segment_end; at < end; at += kZerosAtOnce) {
+      const std::uint64_t wanted = std::min(kZerosAtOnce, end - at);
+      const auto bytes = reader.at(at, wanted);
+      if (!bytes) return std::unexpected(bytes.error());
+      if (!is_zero(bytes->first(wanted))) return damage(text(FrameFault::magic));
+      if (auto added = writer_.add(bytes->first(wanted)); !added) return added;
+    }
+    return {};
+  }
+
+  const Segment segment_;  // for its name
+  const SegmentHeader& following_;
+  ArchiveWriter& writer_;
+  ChainState chain_;
+  Sha256 sha_;
+  std::vector<std::byte> chunk_;
+  ArchiveHeader header_;
+};
+
+// That `archive` gives back exactly what `segment` holds.
+Expected<void> compare(Environment& environment, const std::filesystem::path& path,
+                       const std::filesystem::path& segment) {
   auto archive = ArchiveFile::open(environment, path);
   if (!archive) return std::unexpected(archive.error());
-  if ((*archive)->header().segment.segment_bytes != bytes.size()) {
+  auto file = environment.open(segment, OpenMode::read);
+  if (!file) return std::unexpected(file.error());
+  const auto bytes = (*file)->size();
+  if (!bytes) return std::unexpected(bytes.error());
+  if ((*archive)->header().segment.segment_bytes != *bytes) {
     return fail(ErrorKind::damaged, path.string() + ": damaged: the archive of another segment");
   }
-  std::vector<std::byte> unpacked;
+  std::vector<std::byte> unpacked, original;
   for (std::size_t i = 0; i < (*archive)->chunks().size(); ++i) {
     const ArchiveFile::Chunk& chunk = (*archive)->chunks()[i];
     unpacked.resize(chunk.end - chunk.begin);
+    original.resize(unpacked.size());
     if (auto done = (*archive)->unpack(i, unpacked); !done) return done;
-    if (std::memcmp(unpacked.data(), bytes.data() + chunk.begin, unpacked.size()) != 0) {
+    if (auto read = (*file)->read_at(chunk.begin, original); !read) return read;
+    if (unpacked != original) {
       return fail(ErrorKind::damaged, path.string() + ": damaged at offset " + std::to_string(chunk.place) +
                                           ": it does not give back what was packed; the segment stays as it is");
     }
@@ -81,7 +137,7 @@ class Archiving {
       : environment_(environment), directory_(directory), options_(options) {}
 
   Expected<ArchiveReport> run() {
-    auto lock = environment_.lock(directory_ / kArchiveLockName);
+    auto lock = lock_archives(environment_, directory_);
     if (!lock) return std::unexpected(lock.error());
     auto segments = read_segments(environment_, directory_);
     if (!segments) return std::unexpected(segments.error());
@@ -102,15 +158,13 @@ class Archiving {
  private:
   // An archive is there when its name is; the segment's file goes only after that name is durable.
   Expected<void> archive(const StoredSegment& stored, const SegmentHeader& following) {
-    const Segment segment(environment_, directory_, stored.header, kBlockBytes, nullptr);
-    auto bytes = segment.bytes();
-    if (!bytes) return std::unexpected(bytes.error());
+    const std::filesystem::path segment = directory_ / segment_name(stored.header.first_position);
     const std::filesystem::path path = directory_ / archive_name(stored.header.first_position);
-    if (!stored.archived_too || !compare(environment_, path, *bytes)) {
-      if (auto made = make(segment, following, path); !made) return made;
+    if (!stored.archived_too || !compare(environment_, path, segment)) {
+      if (auto made = make(stored.header, following, path); !made) return made;
     }
     if (auto synced = environment_.sync_directory(directory_); !synced) return synced;
-    if (auto removed = environment_.remove(segment.path()); !removed) return removed;
+    if (auto removed = environment_.remove(segment); !removed) return removed;
     if (auto synced = environment_.sync_directory(directory_); !synced) return synced;
     ++report_.segments;
     ++report_.archived_all;
@@ -122,12 +176,13 @@ class Archiving {
     return {};
   }
 
-  Expected<void> make(const Segment& segment, const SegmentHeader& following, const std::filesystem::path& path) {
+  Expected<void> make(const SegmentHeader& segment, const SegmentHeader& following, const std::filesystem::path& path) {
     const std::filesystem::path place = options_.to.empty() ? path : options_.to / path.filename();
-    auto written = write(segment, following, temporary(place));
-    if (written) written = environment_.rename(temporary(place), place);
+    if (auto free = options_.to.empty() ? Expected<void>() : require_place(segment, place); !free) return free;
+    auto written = write(segment, following, unfinished(place));
+    if (written) written = environment_.rename(unfinished(place), place);
     if (!written) {
-      static_cast<void>(environment_.remove(temporary(place)));
+      static_cast<void>(environment_.remove(unfinished(place)));
       return written;
     }
     if (options_.to.empty()) return {};
@@ -135,16 +190,29 @@ class Archiving {
     return options_.link(place, path);
   }
 
-  Expected<void> write(const Segment& segment, const SegmentHeader& following, const std::filesystem::path& path) {
+  // Segments of all logs have the same names: the only copy of another log's may be there.
+  Expected<void> require_place(const SegmentHeader& segment, const std::filesystem::path& place) const {
+    const auto there = read_segment(environment_, options_.to, segment.first_position);
+    if (!there && there.error().kind == ErrorKind::not_found) return {};
+    if (there && std::ranges::equal(checked_bytes(there->header), checked_bytes(segment))) return {};
+    return fail(ErrorKind::invalid, place.string() +
+                                        ": is there already, and no archive of this log's segment; give every log a "
+                                        "directory of its own for its archives");
+  }
+
+  Expected<void> write(const SegmentHeader& segment, const SegmentHeader& following,
+                       const std::filesystem::path& path) {
+    auto reader = ForwardReader::open(environment_, directory_, segment, {});
+    if (!reader) return std::unexpected(reader.error());
     auto file = environment_.open(path, OpenMode::create);
     if (!file) return std::unexpected(file.error());
     ArchiveWriter writer(**file);
-    ArchiveHeader header;
-    if (auto packed = pack(segment, following, writer, header); !packed) return packed;
-    if (auto finished = writer.finish(header); !finished) return finished;
+    const auto header = Packing(environment_, directory_, segment, following, writer).pack(*reader);
+    if (!header) return std::unexpected(header.error());
+    if (auto finished = writer.finish(*header); !finished) return finished;
     if (auto synced = (*file)->sync(); !synced) return synced;
     (*file)->forget_cached();  // what is compared is what is on the disk
-    return compare(environment_, path, *segment.bytes());
+    return compare(environment_, path, directory_ / segment_name(segment.first_position));
   }
 
   Environment& environment_;
@@ -155,35 +223,77 @@ class Archiving {
   ArchiveReport report_;
 };
 
-// The frames of a segment file up to where its archive says it ends.
-Expected<void> check_unpacked(Environment& environment, const std::filesystem::path& path,
-                              const ArchiveHeader& header) {
-  auto file = environment.open(path, OpenMode::read);
-  if (!file) return std::unexpected(file.error());
-  (*file)->forget_cached();
-  auto mapping = (*file)->map();
-  if (!mapping) return std::unexpected(mapping.error());
-  const auto bytes = (*mapping)->bytes();
-  Sha256 sha;
-  ChainState chain = chain_before(header.segment);
-  std::uint64_t at = kBlockBytes;
-  while (at < header.segment_end) {
-    auto frame = check_frame(bytes.subspan(at), chain, FrameCheck::whole, &sha);
-    if (!frame) {
-      return fail(ErrorKind::damaged, path.string() + ": damaged at offset " + std::to_string(at) + " (position " +
-                                          std::to_string(chain.next_position) +
-                                          "): " + std::string(text(frame.error())) + "; the archive stays as it is");
+class Unarchiving {
+ public:
+  Unarchiving(Environment& environment, const std::filesystem::path& directory, const UnarchiveOptions& options)
+      : environment_(environment), directory_(directory), options_(options) {}
+
+  Expected<ArchiveReport> run() {
+    auto lock = lock_archives(environment_, directory_);
+    if (!lock) return std::unexpected(lock.error());
+    auto segments = read_segments(environment_, directory_);
+    if (!segments) return std::unexpected(segments.error());
+    std::vector<std::size_t> chosen;
+    for (std::size_t i = segments->size(); i-- > 0;) {
+      if (!(*segments)[i].archive && !(*segments)[i].archived_too) continue;
+      is_wanted(*segments, i) ? chosen.push_back(i) : void(++report_.archived_all);
     }
-    advance(chain, *frame);
-    at += frame->bytes;
+    for (std::size_t done = 0; done < chosen.size(); ++done) {
+      auto unarchived = unarchive((*segments)[chosen[done]]);
+      if (!unarchived) return std::unexpected(unarchived.error());
+      if (options_.progress) options_.progress(done + 1, chosen.size());
+    }
+    return report_;
   }
-  if (chain.hash != header.last_trailer.hash || !is_zero(bytes.subspan(at))) {
-    return fail(ErrorKind::damaged, path.string() +
-                                        ": damaged: does not end with the frame its archive names; the "
-                                        "archive stays as it is");
+
+ private:
+  bool is_wanted(const std::vector<StoredSegment>& segments, std::size_t i) const {
+    return !options_.from || i + 1 == segments.size() || segments[i + 1].header.first_position > options_.from->value();
   }
-  return {};
-}
+
+  // The archive goes only after the segment's file was found whole, and its name is durable.
+  Expected<void> unarchive(const StoredSegment& segment) {
+    const std::filesystem::path archive = directory_ / archive_name(segment.header.first_position);
+    auto file = environment_.open(archive, OpenMode::read);
+    if (!file) return std::unexpected(file.error());
+    const auto header = read_archive_header(**file, archive);
+    if (!header) return std::unexpected(header.error());
+    SegmentCheck check{.environment = environment_, .directory = directory_, .header = segment.header};
+    check.end_address = segment.header.base_address + header->segment_end;
+    const Hash& hash = header->last_trailer.hash;
+    const bool intact = segment.file && require_intact(check, hash);
+    if (!intact) {
+      if (auto unpacked = unpack(archive, check, hash); !unpacked) return unpacked;
+      ++(segment.file ? report_.replaced : report_.segments);
+      report_.before += header->archive_bytes;
+      report_.after += segment.header.segment_bytes;
+    }
+    if (auto synced = environment_.sync_directory(directory_); !synced) return synced;
+    if (auto removed = environment_.remove(archive); !removed) return removed;
+    return environment_.sync_directory(directory_);
+  }
+
+  Expected<void> unpack(const std::filesystem::path& archive, SegmentCheck check, const Hash& hash) const {
+    const std::filesystem::path path = directory_ / segment_name(check.header.first_position);
+    check.suffix = kArchivingSuffix;
+    auto made = unpack_segment(environment_, archive, unfinished(path));
+    if (made) {
+      const auto intact = require_intact(check, hash);
+      if (!intact) {
+        made = fail(intact.error().kind,
+                    archive.string() + ": stays as it is, as what it unpacks to is not intact: " + intact.error().text);
+      }
+    }
+    if (made) made = environment_.rename(unfinished(path), path);
+    if (!made) static_cast<void>(environment_.remove(unfinished(path)));
+    return made;
+  }
+
+  Environment& environment_;
+  const std::filesystem::path& directory_;
+  const UnarchiveOptions& options_;
+  ArchiveReport report_;
+};
 
 }  // namespace
 
@@ -208,45 +318,13 @@ Expected<void> unpack_segment(Environment& environment, const std::filesystem::p
     if (auto written = (*file)->write_at(chunk.begin, unpacked); !written) return written;
   }
   if (auto synced = (*file)->sync(); !synced) return synced;
-  return check_unpacked(environment, path, header);
+  (*file)->forget_cached();
+  return {};
 }
 
 Expected<ArchiveReport> unarchive_log(Environment& environment, const std::filesystem::path& directory,
                                       const UnarchiveOptions& options) {
-  auto lock = environment.lock(directory / kArchiveLockName);
-  if (!lock) return std::unexpected(lock.error());
-  auto segments = read_segments(environment, directory);
-  if (!segments) return std::unexpected(segments.error());
-  ArchiveReport report;
-  std::vector<std::size_t> chosen;
-  for (std::size_t i = segments->size(); i-- > 0;) {
-    const StoredSegment& segment = (*segments)[i];
-    if (!segment.archive && !segment.archived_too) continue;
-    const bool wanted =
-        !options.from || i + 1 == segments->size() || (*segments)[i + 1].header.first_position > options.from->value();
-    wanted ? chosen.push_back(i) : void(++report.archived_all);
-  }
-  for (std::size_t done = 0; done < chosen.size(); ++done) {
-    const StoredSegment& segment = (*segments)[chosen[done]];
-    const std::filesystem::path archive = directory / archive_name(segment.header.first_position);
-    const std::filesystem::path path = directory / segment_name(segment.header.first_position);
-    if (segment.archive) {
-      auto made = unpack_segment(environment, archive, temporary(path));
-      if (made) made = environment.rename(temporary(path), path);
-      if (!made) {
-        static_cast<void>(environment.remove(temporary(path)));
-        return std::unexpected(made.error());
-      }
-      ++report.segments;
-      report.before += segment.archive->archive_bytes;
-      report.after += segment.header.segment_bytes;
-    }
-    if (auto synced = environment.sync_directory(directory); !synced) return std::unexpected(synced.error());
-    if (auto removed = environment.remove(archive); !removed) return std::unexpected(removed.error());
-    if (auto synced = environment.sync_directory(directory); !synced) return std::unexpected(synced.error());
-    if (options.progress) options.progress(done + 1, chosen.size());
-  }
-  return report;
+  return Unarchiving(environment, directory, options).run();
 }
 
 }  // namespace vigil::eventlog

@@ -5,6 +5,7 @@
 
 #include "eventlog/storage/archive.h"
 #include "eventlog/storage/segment.h"
+#include "eventlog/storage/verify_segment.h"
 
 namespace vigil::eventlog {
 
@@ -12,49 +13,9 @@ namespace {
 
 constexpr std::uint64_t kCopyAtOnce = 1 << 20;
 
-// Walks the frames of a segment, unpacking what is archived piece by piece.
-class Walk {
- public:
-  Walk(Environment& environment, const std::filesystem::path& directory, const SegmentHeader& header)
-      : segment_(environment, directory, header, kBlockBytes, nullptr), chain_(chain_before(header)) {
-    segment_.unpack_into(chunks_);
-  }
-
-  const Segment& segment() const { return segment_; }
-  const ChainState& chain() const { return chain_; }
-  std::uint64_t offset() const { return chain_.address - segment_.base(); }
-
-  // The frame there, or why there is none. Does not move. Error: io, damaged archive.
-  using Look = std::expected<Frame, FrameFault>;
-  Expected<Look> look(FrameCheck check) {
-    if (offset() >= segment_.header().segment_bytes) return Look(std::unexpected(FrameFault::absent));
-    if (auto moved = segment_.move(window_, offset()); !moved) return std::unexpected(moved.error());
-    return check_frame(window_.from(offset()), chain_, check, &sha_);
-  }
-  void pass(const Frame& frame) { advance(chain_, frame); }
-
-  // That there is nothing from here to the end.
-  Expected<bool> rest_is_zero() {
-    for (std::uint64_t at = offset(); at < segment_.header().segment_bytes;) {
-      if (auto moved = segment_.move(window_, at); !moved) return std::unexpected(moved.error());
-      const auto rest = window_.from(at);
-      if (!is_zero(rest)) return false;
-      at += rest.size();
-    }
-    return true;
-  }
-
-  SegmentCut here() const {
-    return {chain_.address, chain_.hash, chain_.next_position - 1, chain_.ingest_time_us, chain_.epoch};
-  }
-
- private:
-  UnpackedChunks chunks_;
-  Segment segment_;
-  SegmentWindow window_;
-  ChainState chain_;
-  Sha256 sha_;
-};
+SegmentCut cut_at(const ChainState& end) {
+  return {end.address, end.hash, end.next_position - 1, end.ingest_time_us, end.epoch};
+}
 
 Expected<void> copy_bytes(File& from, File& to, std::uint64_t bytes,
                           const std::function<void(std::uint64_t)>& progress) {
@@ -121,23 +82,51 @@ Expected<void> copy_unpacked(Environment& environment, const std::filesystem::pa
   return {};
 }
 
+// What is wrong, after a copy was not what it should be: the source, which whoever copies has to know, or the copy
+// alone.
+Error culprit(Environment& environment, const std::filesystem::path& from, const SegmentCopy& copy,
+              const std::filesystem::path& path, const Error& of_copy) {
+  if (of_copy.kind != ErrorKind::damaged) return of_copy;
+  SegmentCheck check{.environment = environment, .directory = from, .header = copy.segment.header};
+  check.sealed = copy.whole;
+  if (copy.whole) check.end_address = copy.end_address;
+  const auto source = verify_segment(check);
+  if (!source) return source.error();
+  if (source->damage) return *source->damage;
+  if (source->end.address < copy.end_address) {
+    return Error{ErrorKind::damaged, (from / segment_name(copy.segment.header.first_position)).string() +
+                                         ": damaged: ends before position " +
+                                         std::to_string(source->end.next_position) + std::string(kRestoreHint)};
+  }
+  return Error{ErrorKind::damaged, path.string() +
+                                       ": this copy did not read back as it was written, while its source is intact; "
+                                       "check the disk it was written to, and call again"};
+}
+
 }  // namespace
 
 Expected<std::optional<SegmentCut>> find_cut(Environment& environment, const std::filesystem::path& directory,
-                                             const SegmentHeader& header,
-                                             const std::function<bool(const FrameHeader&)>& wanted) {
-  Walk walk(environment, directory, header);
+                                             const SegmentHeader& header, const CutLimit& limit) {
+  auto reader = ForwardReader::open(environment, directory, header, {});
+  if (!reader) return std::unexpected(reader.error());
+  ChainState chain = chain_before(header);
   std::optional<SegmentCut> cut;
-  while (true) {
-    auto frame = walk.look(FrameCheck::header);
-    if (!frame) return std::unexpected(frame.error());
-    if (!*frame && frame->error() != FrameFault::absent) {
-      return std::unexpected(walk.segment().damage(walk.offset(), walk.chain().next_position, text(frame->error())));
+  while (chain.next_position <= limit.position) {
+    const auto look = look_at_frame(*reader, header, chain);
+    if (!look) return std::unexpected(look.error());
+    const auto& frame = look->frame;
+    if (!frame && frame.error() == FrameFault::absent && !limit.is_there) break;
+    if (!frame) {
+      const Segment segment(environment, directory, header, kBlockBytes, nullptr);
+      return std::unexpected(
+          segment.damage(chain.address - header.base_address, chain.next_position, text(frame.error())));
     }
-    if (!*frame || !wanted((*frame)->header)) return cut;
-    walk.pass(**frame);
-    cut = walk.here();
+    const std::uint64_t last = frame->header.first_position + frame->header.event_count - 1;
+    if (last > limit.position || frame->header.ingest_time_us > limit.ingest_time_us) break;
+    advance(chain, *frame);
+    cut = cut_at(chain);
   }
+  return cut;
 }
 
 Expected<bool> ends_at(Environment& environment, const std::filesystem::path& directory, const StoredSegment& segment,
@@ -155,25 +144,6 @@ Expected<bool> ends_at(Environment& environment, const std::filesystem::path& di
   return trailer.magic == kTrailerMagic && trailer.hash == hash;
 }
 
-Expected<SegmentCut> check_segment(Environment& environment, const std::filesystem::path& directory,
-                                   const SegmentHeader& header, std::uint64_t end_address, const Hash& hash) {
-  Walk walk(environment, directory, header);
-  const auto damage = [&](std::string_view what) {
-    return std::unexpected(walk.segment().damage(walk.offset(), walk.chain().next_position, what));
-  };
-  while (walk.chain().address < end_address) {
-    auto frame = walk.look(FrameCheck::whole);
-    if (!frame) return std::unexpected(frame.error());
-    if (!*frame) return damage(text(frame->error()));
-    walk.pass(**frame);
-  }
-  if (walk.chain().address != end_address || walk.chain().hash != hash) return damage(text(FrameFault::hash));
-  const auto zero = walk.rest_is_zero();
-  if (!zero) return std::unexpected(zero.error());
-  if (!*zero) return damage("something stands behind the last frame");
-  return walk.here();
-}
-
 Expected<CopiedFile> copy_segment(Environment& environment, const std::filesystem::path& from,
                                   const std::filesystem::path& to, const SegmentCopy& copy,
                                   const std::function<void(std::uint64_t)>& progress) {
@@ -182,19 +152,23 @@ Expected<CopiedFile> copy_segment(Environment& environment, const std::filesyste
   const bool stays_packed = packed && copy.whole && copy.form == CopyForm::as_it_is;
   CopiedFile copied;
   copied.name = stays_packed ? archive_name(first) : segment_name(first);
-  const std::filesystem::path path = to / copied.name;
+  const std::filesystem::path path = to / (copied.name + std::string(copy.suffix));
   auto* const how = stays_packed ? copy_archive : packed ? copy_unpacked : copy_frames;
-  const auto attempt = [&]() -> Expected<CopiedFile> {
-    if (auto done = how(environment, from, path, copy, progress); !done) return std::unexpected(done.error());
-    auto checked = check_segment(environment, to, copy.segment.header, copy.end_address, copy.hash);
-    if (!checked) return std::unexpected(checked.error());
-    copied.cut = *checked;
-    copied.bytes = stays_packed ? copy.segment.archive->archive_bytes : copy.segment.header.segment_bytes;
-    return copied;
-  };
-  auto done = attempt();
-  if (!done) static_cast<void>(environment.remove(path));
-  return done;
+  auto done = how(environment, from, path, copy, progress);
+  if (done) {
+    SegmentCheck check{.environment = environment, .directory = to, .header = copy.segment.header};
+    check.end_address = copy.end_address;
+    check.suffix = copy.suffix;
+    const auto end = require_intact(check, copy.hash);
+    if (end) {
+      copied.cut = cut_at(*end);
+      copied.bytes = stays_packed ? copy.segment.archive->archive_bytes : copy.segment.header.segment_bytes;
+      return copied;
+    }
+    done = std::unexpected(end.error());
+  }
+  static_cast<void>(environment.remove(path));
+  return std::unexpected(culprit(environment, from, copy, path, done.error()));
 }
 
 }  // namespace vigil::eventlog

@@ -2,8 +2,8 @@
 #include <cstring>
 #include <sstream>
 
-#include "eventlog/storage/backup.h"
 #include "eventlog/storage/backup_manifest.h"
+#include "eventlog/storage/segment.h"
 #include "eventlog/storage/segment_supply.h"
 
 namespace vigil::eventlog {
@@ -11,6 +11,8 @@ namespace vigil::eventlog {
 namespace {
 
 constexpr std::string_view kManifestFirstLine = "vigil backup 1";
+constexpr std::string_view kBackupHint =
+    "; this backup is damaged: use another one, or take a new one if the log is still there";
 // A million segments; a larger file is no manifest.
 constexpr std::uint64_t kManifestBytesMax = 256 << 20;
 
@@ -59,6 +61,35 @@ bool parse_line(const std::string& text, BackupManifest& manifest) {
   if (word == "ingest_time_us") return parse(value, manifest.ingest_time_us);
   if (word == "taken_us") return parse(value, manifest.taken_us);
   return false;
+}
+
+std::unexpected<Error> damaged_segment(const std::filesystem::path& backup, const std::string& name,
+                                       const std::string& what) {
+  return fail(ErrorKind::damaged,
+              (backup_log(backup) / name).string() + ": damaged: " + what + std::string(kBackupHint));
+}
+
+// That every segment of the manifest is there, in whatever form, and ends with the hash it says; the last one's end is
+// asked elsewhere.
+Expected<void> require_named(const std::vector<StoredSegment>& segments, const BackupManifest& manifest,
+                             const std::filesystem::path& backup) {
+  for (std::size_t i = 0; i < manifest.segments.size(); ++i) {
+    const BackupManifest::Segment& named = manifest.segments[i];
+    if (i >= segments.size() || !named.name.starts_with(segment_name(segments[i].header.first_position))) {
+      return damaged_segment(backup, named.name, "it is missing, and the manifest names it");
+    }
+    if (segments[i].header.log_id != manifest.log_id) {
+      return damaged_segment(
+          backup, named.name,
+          "it is of the log " + hex(segments[i].header.log_id) + ", the manifest of " + hex(manifest.log_id));
+    }
+    if (i > 0 && segments[i].header.previous_hash != manifest.segments[i - 1].hash) {
+      return damaged_segment(backup, named.name,
+                             "it continues from the chain hash " + hex(segments[i].header.previous_hash) +
+                                 ", the manifest says " + hex(manifest.segments[i - 1].hash));
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -123,6 +154,37 @@ Expected<BackupManifest> read_manifest(Environment& environment, const std::file
   }
   if (manifest.segments.empty()) return damaged("it names no segment");
   return manifest;
+}
+
+Error of_backup(Error error) {
+  if (error.text.ends_with(kRestoreHint)) {
+    error.text.replace(error.text.size() - kRestoreHint.size(), kRestoreHint.size(), kBackupHint);
+  }
+  return error;
+}
+
+Expected<OpenedBackup> open_backup(Environment& environment, const std::filesystem::path& backup) {
+  auto manifest = read_manifest(environment, backup);
+  if (!manifest) return std::unexpected(manifest.error());
+  auto segments = read_segments(environment, backup_log(backup));
+  if (!segments) return std::unexpected(of_backup(segments.error()));
+  if (auto named = require_named(*segments, *manifest, backup); !named) return std::unexpected(named.error());
+  const std::size_t last = manifest->segments.size() - 1;
+  const CutLimit limit{manifest->position};
+  const auto end = find_cut(environment, backup_log(backup), (*segments)[last].header, limit);
+  if (!end) return std::unexpected(of_backup(end.error()));
+  const std::uint64_t position = *end ? (*end)->last_position : (*segments)[last].header.first_position - 1;
+  if (position != manifest->position) {
+    return damaged_segment(
+        backup, manifest->segments[last].name,
+        "ends at position " + std::to_string(position) + ", the manifest says " + std::to_string(manifest->position));
+  }
+  if ((*end)->end_address != manifest->end_address || (*end)->hash != manifest->hash) {
+    return damaged_segment(backup, manifest->segments[last].name,
+                           "at position " + std::to_string(position) + " its chain hash is " + hex((*end)->hash) +
+                               ", the manifest says " + hex(manifest->hash));
+  }
+  return OpenedBackup{std::move(*manifest), std::move(*segments), **end};
 }
 
 }  // namespace vigil::eventlog

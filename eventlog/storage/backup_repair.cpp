@@ -4,13 +4,12 @@
 #include "eventlog/storage/backup_copy.h"
 #include "eventlog/storage/backup_manifest.h"
 #include "eventlog/storage/segment.h"
+#include "eventlog/storage/segment_supply.h"
+#include "eventlog/storage/verify_segment.h"
 
 namespace vigil::eventlog {
 
 namespace {
-
-// Copies wait here for their check; recovery knows nothing of it, and nobody reads it.
-constexpr std::string_view kRepairingName = "repairing";
 
 class Repair {
  public:
@@ -19,15 +18,14 @@ class Repair {
       : environment_(environment), directory_(directory), backup_(backup), progress_(progress) {}
 
   Expected<RepairReport> run() {
-    auto manifest = read_manifest(environment_, backup_);
-    if (!manifest) return std::unexpected(manifest.error());
+    auto backup = open_backup(environment_, backup_);
+    if (!backup) return std::unexpected(backup.error());
+    theirs_ = std::move(backup->segments);
     auto lock = environment_.lock(directory_ / "LOCK");
     if (!lock) return std::unexpected(lock.error());
-    auto theirs = read_segments(environment_, backup_log(backup_));
-    if (!theirs) return std::unexpected(theirs.error());
-    theirs_ = std::move(*theirs);
     if (auto read = read_ours(); !read) return std::unexpected(read.error());
     if (auto same = require_same_history(); !same) return std::unexpected(same.error());
+    if (auto end = require_end(backup->end, backup->manifest); !end) return std::unexpected(end.error());
     // The backup's last segment may have grown since; where ours ends, and whether it is sealed, only the next knows.
     for (std::size_t i = 0; i < theirs_.size(); ++i) {
       if (auto done = mend(i); !done) return std::unexpected(done.error());
@@ -44,13 +42,24 @@ class Repair {
     for (const std::uint64_t first : *there) {
       Ours& ours = ours_.emplace_back();
       ours.first_position = first;
-      if (auto read = read_segment(environment_, directory_, first)) ours.stored = *read;
+      auto read = read_segment(environment_, directory_, first);
+      if (read) {
+        ours.stored = *read;
+      } else if (!can_be_mended(read.error(), first == there->back())) {
+        return std::unexpected(read.error());
+      }
     }
     if (ours_.empty()) {
       return fail(ErrorKind::invalid, directory_.string() + ": there is nothing to repair; `vigil restore --from " +
                                           backup_.string() + "` makes the log anew");
     }
     return {};
+  }
+
+  // A sector of a sealed segment that cannot be read is lost as a flipped bit is. All else, such as a file of a newer
+  // Vigil, or archives whose disk is away, is no damage.
+  static bool can_be_mended(const Error& error, bool last) {
+    return error.kind == ErrorKind::damaged || (error.kind == ErrorKind::io && !last);
   }
 
   struct Ours {
@@ -87,6 +96,30 @@ class Repair {
                                         " holds: chain hashes do not agree; nothing more was changed");
   }
 
+  // A log that lost its end looks whole by itself; the backup knows how far it reached. Our last segment is recovery's,
+  // so it is never mended.
+  Expected<void> require_end(const SegmentCut& end, const BackupManifest& manifest) const {
+    const SegmentHeader& theirs = theirs_[manifest.segments.size() - 1].header;
+    const Ours& last = ours_.back();
+    if (last.first_position >= theirs_.back().header.first_position) {
+      if (last.first_position > theirs.first_position) return {};
+      std::optional<Hash> found;
+      SegmentCheck check{.environment = environment_, .directory = directory_, .header = theirs, .sealed = false};
+      check.seen = [&](const Frame& frame) {
+        if (frame.header.first_position + frame.header.event_count - 1 == end.last_position) found = frame.hash;
+      };
+      const auto verdict = verify_segment(check);
+      if (!verdict) return std::unexpected(verdict.error());
+      if (found && *found != end.hash) return disagreement(last.first_position);
+      if (found) return {};
+      if (verdict->damage) return std::unexpected(*verdict->damage);
+    }
+    return fail(ErrorKind::invalid, directory_.string() + ": lost its end: it does not reach position " +
+                                        std::to_string(end.last_position) +
+                                        " as the backup does; nothing was changed; `vigil restore --from " +
+                                        backup_.string() + "` into another directory gives all that the backup has");
+  }
+
   // Where our own next segment, or else the backup's, says that this one ends; nothing when there is none behind it.
   std::optional<SegmentHeader> header_behind(std::size_t i) const {
     const std::uint64_t base = theirs_[i].header.base_address + theirs_[i].header.segment_bytes;
@@ -105,15 +138,12 @@ class Repair {
     if (!behind || header.first_position == ours_.back().first_position) return {};
     const std::uint64_t end = behind->previous_end_address;
     if (ours != nullptr && ours->stored) {
-      const auto intact = check_segment(environment_, directory_, ours->stored->header, end, behind->previous_hash);
+      SegmentCheck check{.environment = environment_, .directory = directory_, .header = ours->stored->header};
+      check.end_address = end;
+      const auto intact = require_intact(check, behind->previous_hash);
       ++report_.checked;
       if (intact) return {};
-      if (intact.error().kind != ErrorKind::damaged) return std::unexpected(intact.error());
-    } else if (ours == nullptr && header.first_position > ours_.back().first_position) {
-      // Our log ends before it: what is missing is no hole, but its end.
-      return fail(ErrorKind::invalid, directory_.string() + ": ends before " + segment_name(header.first_position) +
-                                          ", which the backup has; `vigil restore --from " + backup_.string() +
-                                          "` gives all of it");
+      if (!can_be_mended(intact.error(), false)) return std::unexpected(intact.error());
     }
     const auto reaches = ends_at(environment_, backup_log(backup_), theirs_[i], end, behind->previous_hash);
     if (!reaches) return std::unexpected(reaches.error());
@@ -126,18 +156,18 @@ class Repair {
   }
 
   Expected<void> replace(const StoredSegment& segment, std::uint64_t end, const Hash& hash) {
-    const std::filesystem::path repairing = directory_ / kRepairingName;
-    if (auto made = environment_.create_directories(repairing); !made) return made;
     const std::uint64_t first = segment.header.first_position;
     SegmentCopy copy{segment, end, hash};
+    copy.suffix = kTemporarySuffix;
     // Only what was archived here becomes an archive: opening reads the newest sealed segment's own file.
     if (!environment_.open(directory_ / archive_name(first), OpenMode::read)) copy.form = CopyForm::file;
-    auto copied = copy_segment(environment_, backup_log(backup_), repairing, copy, {});
-    if (!copied) return std::unexpected(copied.error());
+    auto copied = copy_segment(environment_, backup_log(backup_), directory_, copy, {});
+    if (!copied) return std::unexpected(of_backup(copied.error()));
     for (const std::string& name : {segment_name(first), archive_name(first)}) {
       if (auto done = set_aside(name); !done) return done;
     }
-    if (auto named = environment_.rename(repairing / copied->name, directory_ / copied->name); !named) return named;
+    const std::filesystem::path path = directory_ / copied->name;
+    if (auto named = environment_.rename(path.string() + std::string(kTemporarySuffix), path); !named) return named;
     if (auto synced = environment_.sync_directory(directory_); !synced) return synced;
     report_.repaired.push_back(copied->name);
     return {};

@@ -1,9 +1,9 @@
 #include <algorithm>
+#include <system_error>
 
 #include "eventlog/storage/backup.h"
 #include "eventlog/storage/backup_copy.h"
 #include "eventlog/storage/backup_manifest.h"
-#include "eventlog/storage/log.h"
 #include "eventlog/storage/recovery.h"
 #include "eventlog/storage/segment.h"
 
@@ -19,28 +19,46 @@ class Restoring {
         backup_(backup),
         directory_(directory),
         unfinished_(directory.string() + ".restoring"),
+        lock_(directory.string() + ".restoring.LOCK"),
         options_(options) {}
 
   Expected<RestoreReport> run() {
-    auto manifest = read_manifest(environment_, backup_);
-    if (!manifest) return std::unexpected(manifest.error());
-    manifest_ = *manifest;
+    auto backup = open_backup(environment_, backup_);
+    if (!backup) return std::unexpected(backup.error());
+    manifest_ = std::move(backup->manifest);
+    segments_ = std::move(backup->segments);
+    if (auto chosen = choose_end(); !chosen) return std::unexpected(of_backup(chosen.error()));
     if (auto free = require_free(); !free) return std::unexpected(free.error());
-    auto segments = read_segments(environment_, backup_log(backup_));
-    if (!segments) return std::unexpected(segments.error());
-    segments_ = std::move(*segments);
-    if (auto chosen = choose_end(); !chosen) return std::unexpected(chosen.error());
-    if (auto made = environment_.create_directories(unfinished_); !made) return std::unexpected(made.error());
-    if (auto cleared = clear(); !cleared) return std::unexpected(cleared.error());
-    if (auto copied = copy(); !copied) {
-      static_cast<void>(clear());
-      return std::unexpected(copied.error());
-    }
-    if (auto finished = finish(); !finished) return std::unexpected(finished.error());
+    auto lock = lock_target();
+    if (!lock) return std::unexpected(lock.error());
+    auto made = make();
+    if (!made) static_cast<void>(clear());
+    // Nobody who finds another lock under this name finds the directory free as well.
+    static_cast<void>(environment_.remove(lock_));
+    if (!made) return std::unexpected(made.error());
     return report_;
   }
 
  private:
+  // Two restores would clear and fill the same unfinished directory. The lock lies outside of it, as it is renamed.
+  Expected<std::unique_ptr<Lock>> lock_target() {
+    if (auto made = environment_.create_directories(directory_.parent_path()); !made) {
+      return std::unexpected(made.error());
+    }
+    auto lock = environment_.lock(lock_);
+    if (lock || lock.error().kind != ErrorKind::locked) return lock;
+    return fail(ErrorKind::locked, directory_.string() + ": another `vigil restore` is making this log (it holds " +
+                                       lock_.string() + "); wait for it, or restore into another directory");
+  }
+
+  Expected<void> make() {
+    if (auto free = require_free(); !free) return free;
+    if (auto cleared = clear(); !cleared) return cleared;
+    if (auto made = environment_.create_directories(unfinished_); !made) return made;
+    if (auto copied = copy(); !copied) return std::unexpected(of_backup(copied.error()));
+    return finish();
+  }
+
   Expected<void> require_free() {
     const auto names = environment_.list(directory_);
     if (!names && names.error().kind == ErrorKind::not_found) return {};
@@ -57,40 +75,28 @@ class Restoring {
   }
 
   Expected<void> choose_end() {
-    std::uint64_t position = manifest_.position;
+    CutLimit limit{.position = manifest_.position, .is_there = true};
     if (options_.position) {
-      position = options_.position->value();
-      if (position == 0 || position > manifest_.position) {
-        return out_of_reach("position " + std::to_string(position) + " is not in the backup");
+      limit.position = options_.position->value();
+      if (limit.position == 0 || limit.position > manifest_.position) {
+        return out_of_reach("position " + std::to_string(limit.position) + " is not in the backup");
       }
     }
-    if (options_.time) {
-      auto reader = LogReader::open(environment_, backup_log(backup_));
-      if (!reader) return std::unexpected(reader.error());
-      auto behind = (*reader)->first_at_or_after(IngestTime{options_.time->value() + 1});
-      if (!behind) return std::unexpected(behind.error());
-      position = std::min(position, behind->value() - 1);
-      if (position == 0) return out_of_reach("nothing was taken that early");
+    if (options_.time) limit.ingest_time_us = options_.time->value();
+    // From the last segment back, as only the first frame of one that is too late is looked at.
+    for (; !segments_.empty(); segments_.pop_back()) {
+      const SegmentHeader& header = segments_.back().header;
+      const auto cut = find_cut(environment_, backup_log(backup_), header, limit);
+      if (!cut) return std::unexpected(cut.error());
+      if (*cut) {
+        end_ = **cut;
+        return {};
+      }
+      limit.position = std::min(limit.position, header.first_position - 1);
     }
-    while (segments_.size() > 1 && segments_.back().header.first_position > position) segments_.pop_back();
-    return find_end(position);
-  }
-
-  Expected<void> find_end(std::uint64_t position) {
-    // What the segments behind were told of the ones before; the last one is asked itself.
-    auto cut = find_cut(environment_, backup_log(backup_), segments_.back().header, [&](const FrameHeader& frame) {
-      return frame.first_position + frame.event_count - 1 <= position;
-    });
-    if (!cut) return std::unexpected(cut.error());
-    if (*cut) {
-      end_ = **cut;
-      return {};
-    }
-    if (segments_.size() == 1) {
-      return out_of_reach("no frame ends at or before position " + std::to_string(position));
-    }
-    segments_.pop_back();
-    return find_end(position);
+    if (options_.time) return out_of_reach("nothing was taken that early");
+    return out_of_reach("no frame ends at or before position " +
+                        std::to_string(options_.position.value_or(Position{manifest_.position}).value()));
   }
 
   Expected<void> copy() {
@@ -113,11 +119,6 @@ class Restoring {
       if (i + 1 + kLastUnpacked >= segments_.size()) copy.form = CopyForm::file;
       auto copied = copy_segment(environment_, backup_log(backup_), unfinished_, copy, progress);
       if (!copied) return std::unexpected(copied.error());
-      if (last && copied->cut.last_position != end_.last_position) {
-        return fail(ErrorKind::damaged, unfinished_.string() + ": ends at position " +
-                                            std::to_string(copied->cut.last_position) + ", not at " +
-                                            std::to_string(end_.last_position));
-      }
     }
     return fill_rest(segments_.back().header);
   }
@@ -153,12 +154,17 @@ class Restoring {
     return {};
   }
 
+  // What an interrupted restore left must not get into this log. The seam to the machine removes no directories; an
+  // empty one that stays is in nobody's way.
   Expected<void> clear() {
     const auto names = environment_.list(unfinished_);
+    if (!names && names.error().kind == ErrorKind::not_found) return {};
     if (!names) return std::unexpected(names.error());
     for (const std::string& name : *names) {
       if (auto removed = environment_.remove(unfinished_ / name); !removed) return removed;
     }
+    std::error_code ignored;
+    std::filesystem::remove(unfinished_, ignored);
     return {};
   }
 
@@ -168,6 +174,7 @@ class Restoring {
   const std::filesystem::path& backup_;
   const std::filesystem::path& directory_;
   const std::filesystem::path unfinished_;
+  const std::filesystem::path lock_;
   const RestoreOptions& options_;
   BackupManifest manifest_;
   std::vector<StoredSegment> segments_;

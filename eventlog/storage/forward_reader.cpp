@@ -24,11 +24,12 @@ ForwardReader::ForwardReader(std::filesystem::path path, std::uint64_t bytes, Af
     : path_(std::move(path)), bytes_(bytes), after_piece_(std::move(after)) {}
 
 Expected<ForwardReader> ForwardReader::open(Environment& environment, const std::filesystem::path& directory,
-                                            const SegmentHeader& header, AfterPiece after_piece) {
-  const std::filesystem::path path = directory / segment_name(header.first_position);
+                                            const SegmentHeader& header, AfterPiece after_piece,
+                                            std::string_view suffix) {
+  const std::filesystem::path path = directory / segment_name(header.first_position).append(suffix);
   auto file = environment.open(path, OpenMode::read);
   if (!file && file.error().kind == ErrorKind::not_found) {
-    const std::filesystem::path packed = directory / archive_name(header.first_position);
+    const std::filesystem::path packed = directory / archive_name(header.first_position).append(suffix);
     auto archive = ArchiveFile::open(environment, packed);
     if (archive) {
       const bool same = std::ranges::equal(checked_bytes((*archive)->header().segment), checked_bytes(header));

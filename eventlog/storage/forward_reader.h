@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "eventlog/storage/archive_file.h"
@@ -23,9 +24,11 @@ class ForwardReader {
   // error ends the reading.
   using AfterPiece = std::function<Expected<void>(File&, std::uint64_t)>;
 
+  // `suffix` stands behind the name of a file that has not got its own yet.
   // Errors: not_found, io, damaged (the file was cut off, or the archive is none of this segment).
   static Expected<ForwardReader> open(Environment& environment, const std::filesystem::path& directory,
-                                      const SegmentHeader& header, AfterPiece after_piece);
+                                      const SegmentHeader& header, AfterPiece after_piece,
+                                      std::string_view suffix = {});
 
   // The file that is read.
   const std::filesystem::path& path() const { return path_; }

@@ -1,6 +1,7 @@
 #include "eventlog/storage/verify_segment.h"
 
 #include "eventlog/storage/recovery.h"
+#include "eventlog/storage/segment.h"
 #include "eventlog/storage/segment_chain.h"
 
 namespace vigil::eventlog {
@@ -53,19 +54,12 @@ class Checking {
   // Moves on over all intact frames. Returns the fault of what stands behind them.
   Expected<FrameFault> scan() {
     while (true) {
-      const std::uint64_t offset = found_.end.address - base();
-      if (offset + kBlockBytes > check_.header.segment_bytes) return FrameFault::absent;
-      auto bytes = reader_.at(offset, kBlockBytes);
-      if (!bytes) return std::unexpected(bytes.error());
-      auto frame = check_frame(*bytes, found_.end, FrameCheck::header);
-      if (!frame && frame.error() == FrameFault::length && bytes->size() < check_.header.frame_bytes_max) {
-        bytes = reader_.at(offset, check_.header.frame_bytes_max);
-        if (!bytes) return std::unexpected(bytes.error());
-        frame = check_frame(*bytes, found_.end, FrameCheck::header);
-      }
+      auto look = look_at_frame(reader_, check_.header, found_.end);
+      if (!look) return std::unexpected(look.error());
+      auto& frame = look->frame;
       if (!frame) return frame.error();
       if (frame->header.first_position + frame->header.event_count > check_.from_position) {
-        frame = check_frame(*bytes, found_.end, FrameCheck::whole, &sha_);
+        frame = check_frame(look->bytes, found_.end, FrameCheck::whole, &sha_);
         if (!frame) return frame.error();
         ++found_.frames;
         found_.records += frame->header.event_count;
@@ -125,7 +119,7 @@ class Checking {
 }  // namespace
 
 Expected<SegmentVerdict> verify_segment(const SegmentCheck& check) {
-  auto reader = ForwardReader::open(check.environment, check.directory, check.header, check.after_piece);
+  auto reader = ForwardReader::open(check.environment, check.directory, check.header, check.after_piece, check.suffix);
   if (!reader) {
     if (reader.error().kind != ErrorKind::damaged) return std::unexpected(reader.error());
     SegmentVerdict cut;
@@ -134,6 +128,28 @@ Expected<SegmentVerdict> verify_segment(const SegmentCheck& check) {
     return cut;
   }
   return Checking(check, std::move(*reader)).run();
+}
+
+Expected<ChainState> require_intact(const SegmentCheck& check, const Hash& hash) {
+  auto verdict = verify_segment(check);
+  if (!verdict) return std::unexpected(verdict.error());
+  if (verdict->damage) return std::unexpected(*verdict->damage);
+  if (verdict->end.hash == hash) return verdict->end;
+  return fail(ErrorKind::damaged, (check.directory / segment_name(check.header.first_position)).string() +
+                                      ": damaged: ends with the chain hash " + hex(verdict->end.hash) + ", not " +
+                                      hex(hash) + std::string(kRestoreHint));
+}
+
+Expected<FrameLook> look_at_frame(ForwardReader& reader, const SegmentHeader& header, const ChainState& chain) {
+  const std::uint64_t offset = chain.address - header.base_address;
+  if (offset + kBlockBytes > header.segment_bytes) return FrameLook{{}, std::unexpected(FrameFault::absent)};
+  for (std::uint64_t wanted = kBlockBytes;; wanted = header.frame_bytes_max) {
+    auto bytes = reader.at(offset, wanted);
+    if (!bytes) return std::unexpected(bytes.error());
+    const auto frame = check_frame(*bytes, chain, FrameCheck::header);
+    const bool cut_off = !frame && frame.error() == FrameFault::length && bytes->size() < header.frame_bytes_max;
+    if (!cut_off || wanted == header.frame_bytes_max) return FrameLook{*bytes, frame};
+  }
 }
 
 }  // namespace vigil::eventlog

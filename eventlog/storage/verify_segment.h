@@ -32,11 +32,22 @@ struct SegmentCheck {
   std::uint64_t from_position = 1;                // frames that end before it are only found, not checked
   ForwardReader::AfterPiece after_piece = {};     // after each piece that was read
   std::function<void(const Frame&)> seen = {};    // each frame that is intact
+  std::string_view suffix = {};                   // of a file that has not got the segment's name yet
 };
 
 // Reads the segment once, forward. In a segment that is not sealed a writer may be at work: what is not whole yet is
 // looked at again before it is called damaged, and what was found is synced before it counts.
 // Error: io, or what `after_piece` returned. Damage is a verdict.
 Expected<SegmentVerdict> verify_segment(const SegmentCheck& check);
+
+// The same where `check.end_address` is known, and the chain hash there: anything else is an error `damaged`.
+Expected<ChainState> require_intact(const SegmentCheck& check, const Hash& hash);
+
+// What stands where `chain` leads in its segment: header, succession and lengths are checked. `bytes` hold the frame.
+struct FrameLook {
+  std::span<const std::byte> bytes;
+  std::expected<Frame, FrameFault> frame;
+};
+Expected<FrameLook> look_at_frame(ForwardReader& reader, const SegmentHeader& header, const ChainState& chain);
 
 }  // namespace vigil::eventlog

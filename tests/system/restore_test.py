@@ -171,6 +171,13 @@ class RestoreTools(SystemTest):
         vigil("log", "archive", "--data", self.data, "--to", cold)
         self.assertTrue(all(path.is_symlink() for path in segments(self.data, ".seg.zst")))
         self.assertEqual(whole, self.head())
+        archives = sorted(cold.iterdir())
+        output = vigil("log", "unarchive", "--data", self.data).stdout
+        self.assertIn(f"{len(archives)} archives stay where they are", output)
+        self.assertIn(str(archives[0]), output)
+        self.assertEqual(archives, sorted(cold.iterdir()))
+        self.assertEqual([], segments(self.data, ".seg.zst"))
+        vigil("log", "archive", "--data", self.data, "--to", cold)
         cold.rename(self.directory / "gone")
         self.assertIn("00000000000000000001.seg", vigil("verify", "--data", self.data, code=1).stderr)
 
@@ -218,13 +225,29 @@ class RestoreTools(SystemTest):
             with self.subTest(arguments=arguments):
                 self.assertIn(says, vigil(*arguments, code=1).stderr)
         for arguments, says in (
+                (("log", "archive", "--data", self.data, "--keep", 0), "give 1 or more"),
                 (("restore", "--from", backup, "--to", empty, "--time", "soon"), "is not a time"),
                 (("restore", "--from", backup, "--to", empty, "--time", "2026-01-01", "--position", 1), "excludes"),
                 (("log", "dump", "--data", self.data, "--from", 9, "--to", 3), "is before --from")):
             with self.subTest(arguments=arguments):
                 self.assertIn(says, vigil(*arguments, code=2).stderr)
+        self.assertEqual(["notes.txt"], [path.name for path in (self.directory / "mine").iterdir()])
+        self.assertEqual([], list(empty.iterdir()))
         self.assertEqual(whole, self.head())
         self.assertEqual(whole, self.head(backup))
+
+    def test_lost_ends_are_told(self):
+        """Of a backup, whose manifest knows how far it reached, and of a log, whose backup does."""
+        shutil.copytree(self.made / "backup", self.backup)
+        lost = segments(self.backup)[-1]
+        lost.unlink()
+        restored = self.directory / "restored"
+        errors = vigil("restore", "--from", self.backup, "--to", restored, code=1).stderr
+        self.assertIn(f"{lost}: damaged: it is missing, and the manifest names it", errors)
+        self.assertFalse(restored.exists())
+        segments(self.data)[-1].unlink()
+        errors = vigil("log", "repair", "--data", self.data, "--from", self.made / "backup", code=1).stderr
+        self.assertIn("lost its end", errors)
 
 
 if __name__ == "__main__":

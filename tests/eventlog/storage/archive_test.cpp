@@ -177,7 +177,7 @@ TEST_F(ArchiveTest, DamagedSegmentIsNotArchived) {
   EXPECT_EQ(report.error().kind, ErrorKind::damaged);
   EXPECT_THAT(report.error().text, HasSubstr(files(".seg")[0].filename().string()));  // the first is archived by now
   EXPECT_EQ(files(".seg").size(), kSegments);
-  EXPECT_TRUE(files(".tmp").empty());
+  EXPECT_TRUE(files(".archiving").empty());
 }
 
 TEST_F(ArchiveTest, DamagedArchiveIsNamed) {
@@ -268,6 +268,98 @@ TEST_F(ArchiveTest, ArchivesMayLieElsewhere) {
   expect_answers(*reader());
   EXPECT_EQ(unarchive().segments, kSegments - 1);
   expect_answers(*reader());
+}
+
+TEST_F(ArchiveTest, ArchivesOfAnotherLogAreNotWrittenOver) {
+  fill_log();
+  archive();
+  const auto cold = root_ / "cold";
+  std::filesystem::create_directory(cold);
+  std::filesystem::copy_file(archive_of(1), cold / archive_of(0).filename());
+  unarchive();
+  ArchiveOptions options;
+  options.to = cold;
+  options.link = [](const auto&, const auto&) -> Expected<void> { return {}; };
+  const auto refused = archive_log(environment_, directory_, options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::invalid);
+  EXPECT_THAT(refused.error().text, HasSubstr("give every log a directory of its own for its archives"));
+  EXPECT_EQ(files(".seg").size(), kSegments + 1);
+}
+
+TEST_F(ArchiveTest, DamagedSegmentBesideItsArchiveGivesWayToIt) {
+  fill_log();
+  const auto segment = files(".seg")[0];
+  const std::string original = read_file(segment);
+  archive();
+  std::ofstream(segment, std::ios::binary) << original;  // as after a crash before the segment went
+  flip_bit(segment, 5 * kBlockBytes + 300);
+  const std::string whole = read_file(archive_of(0));
+  flip_bit(archive_of(0), kArchiveHeaderBytes + 3000);
+  const auto refused = unarchive_log(environment_, directory_, {});
+  ASSERT_FALSE(refused);  // neither is whole, and neither goes
+  EXPECT_THAT(refused.error().text, HasSubstr(archive_of(0).string()));
+  EXPECT_TRUE(std::filesystem::exists(segment));
+  EXPECT_TRUE(files(".archiving").empty());
+  std::ofstream(archive_of(0), std::ios::binary) << whole;
+  EXPECT_EQ(unarchive().replaced, 1u);
+  EXPECT_EQ(read_file(segment), original);
+  EXPECT_TRUE(files(".seg.zst").empty());
+}
+
+TEST_F(ArchiveTest, IntactSegmentBesideItsArchiveStays) {
+  fill_log();
+  const auto segment = files(".seg")[0];
+  const std::string original = read_file(segment);
+  archive();
+  std::ofstream(segment, std::ios::binary) << original;
+  const ArchiveReport report = unarchive();
+  EXPECT_EQ(report.replaced, 0u);
+  EXPECT_EQ(report.segments, kSegments - 2);
+  EXPECT_EQ(read_file(segment), original);
+}
+
+TEST_F(ArchiveTest, SegmentThatCannotBeReadIsNotArchived) {
+  fill_log();
+  const auto segment = files(".seg")[0];
+  FaultyEnvironment faulty;
+  int n = 0;
+  faulty.set([&](Call call, const std::filesystem::path& path) -> std::optional<Error> {
+    if (call != Call::read || path != segment || n++ < 3) return std::nullopt;  // its header and its last frame
+    return Error{ErrorKind::io, path.string() + ": read: injected failure"};
+  });
+  const auto report = archive_log(faulty, directory_, {});
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().kind, ErrorKind::io);
+  EXPECT_EQ(files(".seg").size(), kSegments + 1);
+  EXPECT_TRUE(files(".archiving").empty());
+}
+
+TEST_F(ArchiveTest, WriterThatStartsMeanwhileLeavesTheUnfinishedAlone) {
+  fill_log();
+  FaultyEnvironment machine;
+  machine.set([&](Call call, const std::filesystem::path& path) -> std::optional<Error> {
+    if (call == Call::rename && path.parent_path() == directory_) open();
+    return std::nullopt;
+  });
+  const auto packed = archive_log(machine, directory_, {});
+  ASSERT_TRUE(packed) << packed.error().text;
+  EXPECT_EQ(packed->segments, kSegments - 1);
+  const auto unpacked = unarchive_log(machine, directory_, {});
+  ASSERT_TRUE(unpacked) << unpacked.error().text;
+  EXPECT_EQ(unpacked->segments, kSegments - 1);
+  expect_answers(*log_);
+}
+
+TEST_F(ArchiveTest, WhatAnInterruptedCallLeftGoes) {
+  fill_log();
+  const auto litter = files(".seg").back().string() + ".zst.archiving";
+  std::ofstream(litter) << "half of it";
+  archive();
+  EXPECT_FALSE(std::filesystem::exists(litter));
+  std::ofstream(litter) << "half of it";
+  unarchive();
+  EXPECT_FALSE(std::filesystem::exists(litter));
 }
 
 // Stops at the n-th call that changes something, for every n, as a crash or a full disk would.

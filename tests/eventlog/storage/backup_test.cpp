@@ -1,85 +1,15 @@
-// Backups, and the ways back from them.
+// Backups, and restoring them.
 #include "eventlog/storage/backup.h"
 
-#include <gmock/gmock.h>
 #include <sys/stat.h>
 
-#include "eventlog/storage/archive.h"
-#include "eventlog/storage/segment.h"
-#include "eventlog/storage/segment_chain.h"
-#include "tests/eventlog/storage/faulty_environment.h"
+#include "tests/eventlog/storage/backup_fixture.h"
 
 namespace vigil::eventlog {
 namespace {
 
-using ::testing::HasSubstr;
+using ::testing::ElementsAre;
 using ::testing::SizeIs;
-
-class BackupTest : public LogFixture {
- protected:
-  void SetUp() override {
-    LogFixture::SetUp();
-    backup_ = root_ / "backup";
-  }
-  // Frames of 90 events until so many segments are sealed; each frame at its own time.
-  void grow_to(std::size_t sealed) {
-    for (; files(".seg").size() <= sealed; time_ += 10) append(1, 90, IngestTime{time_});
-  }
-  void fill_log(std::size_t sealed = 3) {
-    open();
-    grow_to(sealed);
-    for (int i = 0; i < 5; ++i, time_ += 10) append(1, 90, IngestTime{time_});
-  }
-  BackupReport back_up_now(BackupOptions options = {}) {
-    auto report = back_up(environment_, directory_, backup_, options);
-    EXPECT_TRUE(report) << report.error().text;
-    return report.value_or(BackupReport{});
-  }
-  RestoreReport restore_to(const std::filesystem::path& directory, RestoreOptions options = {}) {
-    auto report = restore(environment_, backup_, directory, options);
-    EXPECT_TRUE(report) << report.error().text;
-    return report.value_or(RestoreReport{});
-  }
-  // Opened by a writer, it holds exactly 1 … `last`, and takes more.
-  void expect_log(const std::filesystem::path& directory, std::uint64_t last) {
-    auto log = Log::open(environment_, directory, small_segments());
-    ASSERT_TRUE(log) << log.error().text;
-    EXPECT_TRUE((*log)->recovery().clean_shutdown);
-    EXPECT_EQ((*log)->durable().value(), last);
-    expect_all(**log, 1, last);
-    (*log)->builder().begin(IngestTime{time_ + 1'000'000});
-    (*log)->builder().begin_record(1, 1, {}, std::nullopt, 8);
-    (*log)->builder().end_record(8);
-    ASSERT_TRUE((*log)->settle());
-  }
-  template <class Work>
-  void expect_error(const Work& work, ErrorKind kind, const std::string& says) {
-    const auto result = work();
-    ASSERT_FALSE(result) << "expected: " << says;
-    EXPECT_EQ(result.error().kind, kind) << result.error().text;
-    EXPECT_THAT(result.error().text, HasSubstr(says));
-  }
-  auto backing_up() {
-    return [this] { return back_up(environment_, directory_, backup_, {}); };
-  }
-  auto restoring(const std::filesystem::path& to, RestoreOptions options = {}) {
-    return [this, to, options] { return restore(environment_, backup_, to, options); };
-  }
-  auto repairing() {
-    return [this] { return repair(environment_, directory_, backup_); };
-  }
-  // The moment each file was written, to see which were not.
-  std::map<std::string, std::filesystem::file_time_type> write_times() const {
-    std::map<std::string, std::filesystem::file_time_type> times;
-    for (const auto& entry : std::filesystem::directory_iterator(backup_ / "log")) {
-      times[entry.path().filename()] = entry.last_write_time();
-    }
-    return times;
-  }
-
-  std::filesystem::path backup_;
-  std::int64_t time_ = 1000;
-};
 
 TEST_F(BackupTest, RunningLogIsBackedUpAndRestored) {
   fill_log();
@@ -113,6 +43,48 @@ TEST_F(BackupTest, BackupIsALogThatCanBeReadAndVerified) {
   const auto reader = LogReader::open(environment_, backup_ / "log");
   ASSERT_TRUE(reader);
   expect_all(**reader, 1, built_);
+}
+
+TEST_F(BackupTest, NothingUnfinishedStays) {
+  fill_log();
+  std::filesystem::create_directories(backup_ / "log");
+  std::ofstream(backup_ / "log" / (segment_name(1) + ".tmp")) << "of a backup that was interrupted";
+  back_up_now();
+  EXPECT_THAT(names_in(backup_), ElementsAre("LOCK.backup", "MANIFEST", "log"));
+  EXPECT_THAT(names_in(backup_ / "log"), SizeIs(4));
+  restore_to(root_ / "data" / "log");
+  EXPECT_THAT(names_in(root_ / "data"), ElementsAre("log"));
+}
+
+TEST_F(BackupTest, EachSegmentIsOnTheDiskBeforeTheNextGetsItsName) {
+  fill_log();
+  FaultyEnvironment machine;
+  std::vector<Call> calls;
+  machine.set([&](Call call, const std::filesystem::path& path) -> std::optional<Error> {
+    const bool names = call == Call::rename && path.parent_path() == backup_ / "log";
+    if (names || (call == Call::sync_directory && path == backup_ / "log")) calls.push_back(call);
+    return std::nullopt;
+  });
+  ASSERT_TRUE(back_up(machine, directory_, backup_, {}));
+  ASSERT_GE(calls.size(), 8u);
+  for (std::size_t i = 0; i + 1 < calls.size(); ++i) EXPECT_NE(calls[i], calls[i + 1]) << i;
+  EXPECT_EQ(calls.back(), Call::sync_directory);
+}
+
+TEST_F(BackupTest, TornTailIsNoReasonToRefuse) {
+  fill_log();
+  const std::uint64_t end = back_up_now().manifest.end_address % small_segments().segment_bytes;
+  append(1);
+  back_up_now();
+  crash();
+  for (const std::uint64_t torn : {end + 4000, end + 4}) {  // the trailer, and then the header
+    write_at(last_segment(), torn, std::string(60, 'x'));
+    std::filesystem::remove_all(backup_);
+    EXPECT_EQ(back_up_now().manifest.position, built_ - 1);
+    std::filesystem::remove_all(root_ / "restored");
+    restore_to(root_ / "restored");
+    expect_log(root_ / "restored", built_ - 1);
+  }
 }
 
 TEST_F(BackupTest, SealedSegmentsAreCopiedOnce) {
@@ -250,6 +222,7 @@ TEST_F(BackupTest, WhatIsNoBackupIsRefused) {
   std::filesystem::create_directories(backup_);
   std::ofstream(backup_ / "holiday.txt") << "sun";
   expect_error(backing_up(), ErrorKind::invalid, "it holds 'holiday.txt'");
+  EXPECT_THAT(names_in(backup_), ElementsAre("holiday.txt"));
 }
 
 TEST_F(BackupTest, DamagedManifestIsRefused) {
@@ -266,6 +239,71 @@ TEST_F(BackupTest, DamagedManifestIsRefused) {
   expect_error(restoring(root_ / "restored"), ErrorKind::damaged, "not a manifest");
   std::ofstream(manifest, std::ios::binary) << whole;
   restore_to(root_ / "restored");
+}
+
+TEST_F(BackupTest, BackupThatLostItsEndIsRefused) {
+  fill_log();
+  back_up_now();
+  const auto last = backed_up(last_segment());
+  const std::string whole = read_file(last);
+  RestoreOptions early;
+  early.position = Position{180};
+  const auto expect_refused = [&](const std::string& says) {
+    for (const RestoreOptions& options : {RestoreOptions{}, early}) {
+      expect_error(restoring(root_ / "restored", options), ErrorKind::damaged, last.string() + ": damaged" + says);
+      expect_error(restoring(root_ / "restored", options), ErrorKind::damaged, "this backup is damaged");
+    }
+    EXPECT_FALSE(std::filesystem::exists(root_ / "restored"));
+  };
+  std::filesystem::remove(last);
+  expect_refused(": it is missing, and the manifest names it");
+  std::ofstream(last, std::ios::binary) << std::string(whole.size(), '\0');
+  expect_refused(" at offset 0: not a segment of a log");
+  std::ofstream(last, std::ios::binary) << whole.substr(0, kBlockBytes)
+                                        << std::string(whole.size() - kBlockBytes, '\0');
+  expect_refused(": ends at position ");
+  std::ofstream(last, std::ios::binary) << whole.substr(0, 9 * kBlockBytes);
+  expect_refused(": the file has ");
+  std::ofstream(last, std::ios::binary) << whole;
+  restore_to(root_ / "restored");
+}
+
+TEST_F(BackupTest, HoleInTheBackupIsNotTakenForAnEnd) {
+  fill_log();
+  back_up_now();
+  const auto second = files(".seg")[1];
+  RestoreOptions position, time;
+  position.position = Position{std::stoull(second.stem()) + 1000};
+  restore_to(root_ / "whole", position);
+  time.time = IngestTime{1000 + static_cast<std::int64_t>(position.position->value()) / 90 * 10};
+  for (const std::uint64_t hole : {kBlockBytes, 20 * kBlockBytes}) {  // the first frames, and then later ones
+    write_at(backed_up(second), hole, std::string(30 * kBlockBytes, '\0'));
+    for (const RestoreOptions& options : {position, time}) {
+      expect_error(restoring(root_ / "restored", options), ErrorKind::damaged, backed_up(second).string());
+    }
+    std::filesystem::copy_file(second, backed_up(second), std::filesystem::copy_options::overwrite_existing);
+  }
+}
+
+TEST_F(BackupTest, SegmentOfAnotherHistoryInTheBackupIsRefused) {
+  fill_log(0);
+  back_up_now();
+  const auto fork = fork_at(built_ - 90, built_);
+  std::filesystem::copy_file(fork / segment_name(1), backed_up(segment_name(1)),
+                             std::filesystem::copy_options::overwrite_existing);
+  expect_error(restoring(root_ / "restored"), ErrorKind::damaged, "its chain hash is ");
+}
+
+TEST_F(BackupTest, SegmentOfAnotherLogInTheBackupIsRefused) {
+  fill_log(0);
+  back_up_now();
+  class OtherEnvironment : public FixedEnvironment {
+    void random(std::span<std::byte> bytes) override { std::ranges::fill(bytes, std::byte{7}); }
+  } other;
+  ASSERT_TRUE(Log::open(other, root_ / "elsewhere", small_segments()));
+  std::filesystem::copy_file(root_ / "elsewhere" / segment_name(1), backed_up(segment_name(1)),
+                             std::filesystem::copy_options::overwrite_existing);
+  expect_error(restoring(root_ / "restored"), ErrorKind::damaged, ": damaged: it is of the log ");
 }
 
 TEST_F(BackupTest, BackupOfAnotherLogIsRefused) {
@@ -291,21 +329,11 @@ TEST_F(BackupTest, BackupOfAnotherLogIsRefused) {
 TEST_F(BackupTest, AnotherHistoryOfTheSameLogIsRefused) {
   fill_log();
   back_up_now();
-  RestoreOptions options;
-  options.position = Position{built_ - 100};
-  restore_to(root_ / "fork", options);
-  const auto fork = [&] { return back_up(environment_, root_ / "fork", backup_, {}); };
+  const auto cut = fork_at(built_ - 100, 0);
+  const auto fork = [&] { return back_up(environment_, cut, backup_, {}); };
   expect_error(fork, ErrorKind::invalid, "another history of the same log");
-  {
-    auto log = Log::open(environment_, root_ / "fork", small_segments());
-    ASSERT_TRUE(log);
-    for (int i = 0; i < 200; ++i) {
-      (*log)->builder().begin(IngestTime{time_ + 1000});
-      (*log)->builder().begin_record(1, 1, {}, std::nullopt, 8);
-      (*log)->builder().end_record(8);
-      ASSERT_TRUE((*log)->settle());
-    }
-  }
+  std::filesystem::remove_all(cut);
+  fork_at(built_ - 100, built_ + 100);
   expect_error(fork, ErrorKind::invalid, "another history of the same log");
   EXPECT_EQ(read_manifest(environment_, backup_)->position, built_);  // the backup is what it was
 }
@@ -330,7 +358,9 @@ TEST_F(BackupTest, DamageInTheBackupIsFoundWhenAskedFor) {
   back_up_now();
   flip_bit(backup_ / "log" / segment_name(1), 3 * kBlockBytes + 200);
   EXPECT_EQ(back_up_now().kept, 3u);
-  expect_error(restoring(root_ / "restored"), ErrorKind::damaged, segment_name(1));
+  const auto file = backup_ / "log" / segment_name(1);
+  expect_error(restoring(root_ / "restored"), ErrorKind::damaged, file.string() + ": damaged at offset");
+  expect_error(restoring(root_ / "restored"), ErrorKind::damaged, "this backup is damaged: use another one");
   EXPECT_FALSE(std::filesystem::exists(root_ / "restored"));
   BackupOptions all;
   all.check_all = true;
@@ -393,126 +423,83 @@ TEST_F(BackupTest, InterruptedRestoreLeavesNoLogAndGoesThroughTheNextTime) {
   expect_log(directory, built_);
 }
 
+// A disk that does not hold what is written to one directory.
+class ForgetfulEnvironment : public FixedEnvironment {
+ public:
+  explicit ForgetfulEnvironment(std::filesystem::path directory) : directory_(std::move(directory)) {}
+  Expected<std::unique_ptr<File>> open(const std::filesystem::path& path, OpenMode mode) override {
+    auto file = FixedEnvironment::open(path, mode);
+    if (file && path.parent_path() == directory_ && mode == OpenMode::create) {
+      return std::make_unique<ForgetfulFile>(std::move(*file));
+    }
+    return file;
+  }
+
+ private:
+  class ForgetfulFile : public File {
+   public:
+    explicit ForgetfulFile(std::unique_ptr<File> file) : file_(std::move(file)) {}
+    Expected<std::uint64_t> size() override { return file_->size(); }
+    Expected<void> read_at(std::uint64_t offset, std::span<std::byte> bytes) override {
+      return file_->read_at(offset, bytes);
+    }
+    Expected<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) override {
+      std::vector<std::byte> other(bytes.begin(), bytes.end());
+      other[other.size() / 2] ^= std::byte{1};
+      return file_->write_at(offset, other);
+    }
+    Expected<void> allocate(std::uint64_t bytes) override { return file_->allocate(bytes); }
+    Expected<void> sync() override { return file_->sync(); }
+    void forget_cached() override { file_->forget_cached(); }
+    Expected<std::unique_ptr<Mapping>> map() override { return file_->map(); }
+
+   private:
+    std::unique_ptr<File> file_;
+  };
+
+  std::filesystem::path directory_;
+};
+
+TEST_F(BackupTest, CopyThatAloneIsBadIsNotBlamedOnTheBackup) {
+  fill_log();
+  back_up_now();
+  ForgetfulEnvironment forgetful(root_ / "restored.restoring");
+  expect_error([&] { return restore(forgetful, backup_, root_ / "restored", {}); }, ErrorKind::damaged,
+               "while its source is intact; check the disk it was written to");
+}
+
+TEST_F(BackupTest, OneRestoreAtATime) {
+  fill_log(1);
+  back_up_now();
+  auto lock = environment_.lock(root_ / "data" / "log.restoring.LOCK");
+  EXPECT_FALSE(lock);  // its directory is made by the restore
+  std::filesystem::create_directories(root_ / "data");
+  lock = environment_.lock(root_ / "data" / "log.restoring.LOCK");
+  ASSERT_TRUE(lock);
+  std::filesystem::create_directories(root_ / "data" / "log.restoring");
+  std::ofstream(root_ / "data" / "log.restoring" / segment_name(1)) << "half of it";
+  expect_error(restoring(root_ / "data" / "log"), ErrorKind::locked, "another `vigil restore` is making this log");
+  EXPECT_THAT(names_in(root_ / "data" / "log.restoring"), SizeIs(1));
+  lock->reset();
+  restore_to(root_ / "data" / "log");
+  EXPECT_THAT(names_in(root_ / "data"), ElementsAre("log"));
+  expect_log(root_ / "data" / "log", built_);
+}
+
+TEST_F(BackupTest, FailedRestoreLeavesNothing) {
+  fill_log(1);
+  back_up_now();
+  flip_bit(backup_ / "log" / segment_name(1), 3 * kBlockBytes + 200);
+  expect_error(restoring(root_ / "data" / "log"), ErrorKind::damaged, segment_name(1));
+  EXPECT_THAT(names_in(root_ / "data"), SizeIs(0));
+}
+
 TEST_F(BackupTest, OneBackupAtATime) {
   fill_log(1);
   back_up_now();
   const auto lock = environment_.lock(backup_ / "LOCK.backup");
   ASSERT_TRUE(lock);
   EXPECT_EQ(backing_up()().error().kind, ErrorKind::locked);
-}
-
-class RepairTest : public BackupTest {
- protected:
-  void repair_now(std::size_t repaired) {
-    const auto report = repair(environment_, directory_, backup_);
-    ASSERT_TRUE(report) << report.error().text;
-    EXPECT_THAT(report->repaired, SizeIs(repaired));
-    const auto verified = verify(environment_, directory_);
-    ASSERT_TRUE(verified) << verified.error().text;
-    EXPECT_EQ(verified->records, built_);
-  }
-  // Backed up, then grown by one more segment, and closed.
-  void backed_up_log() {
-    fill_log();
-    back_up_now();
-    grow_to(4);
-    log_.reset();
-  }
-};
-
-TEST_F(RepairTest, DamagedAndMissingSegmentsComeBack) {
-  backed_up_log();
-  const auto all = files(".seg");
-  std::map<std::filesystem::path, std::string> before;
-  for (const auto& file : all) before[file] = read_file(file);
-  flip_bit(all[0], 100);                    // its header
-  flip_bit(all[1], 9 * kBlockBytes + 500);  // a payload
-  std::filesystem::remove(all[2]);
-  repair_now(3);
-  for (const auto& file : all) EXPECT_EQ(before[file], read_file(file)) << file;
-  EXPECT_THAT(files(".damaged"), SizeIs(2));
-  open();
-  expect_all(*log_, 1, built_);
-}
-
-TEST_F(RepairTest, WhatIsIntactIsNotTouched) {
-  backed_up_log();
-  std::map<std::filesystem::path, std::filesystem::file_time_type> before;
-  for (const auto& file : files(".seg")) before[file] = std::filesystem::last_write_time(file);
-  repair_now(0);
-  flip_bit(files(".seg")[1], 9 * kBlockBytes + 500);
-  repair_now(1);
-  flip_bit(files(".seg")[1], 9 * kBlockBytes + 500);
-  repair_now(1);
-  EXPECT_TRUE(std::filesystem::exists(files(".seg")[1].string() + ".damaged.2"));
-  before.erase(files(".seg")[1]);
-  for (const auto& [file, time] : before) EXPECT_EQ(std::filesystem::last_write_time(file), time) << file;
-}
-
-TEST_F(RepairTest, DamagedArchiveComesBackAsOne) {
-  fill_log(4);
-  log_.reset();
-  ASSERT_TRUE(archive_log(environment_, directory_, {}));
-  back_up_now();
-  flip_bit(files(".seg.zst")[1], 2000);
-  repair_now(1);
-  EXPECT_THAT(files(".seg.zst"), SizeIs(3));
-  expect_all(**LogReader::open(environment_, directory_), 1, built_);
-}
-
-TEST_F(RepairTest, DamageBeyondTheBackupIsRefused) {
-  backed_up_log();
-  flip_bit(files(".seg")[3],
-           (read_segment_headers(environment_, directory_)->at(4).previous_end_address % (1 << 20)) - 9);
-  expect_error(repairing(), ErrorKind::invalid, "the backup has only a part of it");
-  EXPECT_THAT(files(".damaged"), SizeIs(0));
-}
-
-TEST_F(RepairTest, LogThatLostItsEndIsForRestore) {
-  backed_up_log();
-  const auto all = files(".seg");
-  for (std::size_t i = 2; i < all.size(); ++i) std::filesystem::remove(all[i]);
-  expect_error(repairing(), ErrorKind::invalid, "vigil restore --from");
-  for (const auto& file : files(".seg")) std::filesystem::remove(file);
-  expect_error(repairing(), ErrorKind::invalid, "there is nothing to repair");
-}
-
-TEST_F(RepairTest, DamagedBackupRepairsNothing) {
-  backed_up_log();
-  flip_bit(files(".seg")[1], 9 * kBlockBytes + 500);
-  const std::string damaged = read_file(files(".seg")[1]);
-  flip_bit(backup_ / "log" / files(".seg")[1].filename(), 8 * kBlockBytes + 500);
-  expect_error(repairing(), ErrorKind::damaged, (backup_.filename()).string());
-  EXPECT_EQ(read_file(files(".seg")[1]), damaged);
-}
-
-TEST_F(RepairTest, RunningWriterIsNotDisturbed) {
-  fill_log(1);
-  back_up_now();
-  expect_error(repairing(), ErrorKind::locked, "another Vigil process");
-}
-
-TEST_F(RepairTest, OtherHistoryIsNotMixedIn) {
-  backed_up_log();
-  // A log of the same id that went another way: its second segment begins elsewhere.
-  const auto fork = root_ / "fork";
-  RestoreOptions options;
-  options.position = Position{180};
-  restore_to(fork, options);
-  {
-    auto log = Log::open(environment_, fork, small_segments());
-    ASSERT_TRUE(log);
-    for (int i = 0; i < 300; ++i) {
-      (*log)->builder().begin(IngestTime{time_ + 1000});
-      (*log)->builder().begin_record(1, 1, {}, std::nullopt, 8);
-      (*log)->builder().end_record(8);
-      ASSERT_TRUE((*log)->settle());
-    }
-  }
-  ASSERT_GE(list_segments(environment_, fork)->size(), 2u);
-  flip_bit(fork / segment_name(1), 2 * kBlockBytes - 9);
-  expect_error([&] { return repair(environment_, fork, backup_); }, ErrorKind::invalid, "chain hashes do not agree");
-  EXPECT_FALSE(std::filesystem::exists(fork / (segment_name(1) + ".damaged")));
 }
 
 }  // namespace
