@@ -43,8 +43,9 @@ enum class EndDecision {
   refuse_marker_differs,  // another history
 };
 
-// The first row that fits decides; a dash is "whatever". Nothing is cut that anything says was acknowledged. Asked of the
-// last segment alone: what is wrong in one that has a successor is never a torn tail (segment_chain.h, verify_segment.h).
+// The first row that fits decides; a dash is "whatever". Nothing is cut that anything says was acknowledged. Asked of
+// the last segment alone: what is wrong in one that has a successor is never a torn tail (segment_chain.h,
+// verify_segment.h).
 //
 //   behind  intact frame  durable  more than   checkpoint  marker     decision
 //           behind        through  one commit  reaches

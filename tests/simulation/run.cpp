@@ -350,7 +350,8 @@ class Run {
     if ((anything && damage_anything()) || (last_frame && damage_last_frame())) damage_done();
   }
 
-  // Which frames the disk holds now, before a bit of them flips: those of an end that was lost since are not among them.
+  // Which frames the disk holds now, before a bit of them flips: those of an end that was lost since are not among
+  // them.
   void look_at_frames() {
     frame_ends_.clear();
     for (const FoundFrame& frame : frames_on(disk_, kLog)) {
