@@ -11,8 +11,9 @@ std::vector<FoundFrame> frames_on(const Disk& disk, const std::filesystem::path&
   for (const std::string& name : disk.list(log)) {
     if (!name.ends_with(".seg")) continue;
     const auto inode = disk.find(log / name);
-    for (std::uint64_t at = 0; at + eventlog::kBlockBytes <= inode->bytes; at += eventlog::kBlockBytes) {
-      const std::span block(inode->disk.bytes() + at, eventlog::kBlockBytes);
+    std::vector<std::byte> block(eventlog::kBlockBytes);
+    for (std::uint64_t at = 0; at + block.size() <= inode->bytes; at += block.size()) {
+      inode->read_from_disk(at, block);
       eventlog::FrameHeader header;
       std::memcpy(&header, block.data(), sizeof header);
       if (header.magic != eventlog::kFrameMagic) continue;

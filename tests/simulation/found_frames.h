@@ -1,4 +1,4 @@
-// Which frame headers a disk holds, whatever the log itself thinks of them.
+// Which frame headers the next opening finds, whatever the log itself thinks of them.
 #pragma once
 
 #include <filesystem>
@@ -15,7 +15,8 @@ struct FoundFrame {
   eventlog::FrameHeader header;
 };
 
-// All intact headers of frames at the beginnings of blocks, in all segments.
+// All intact headers of frames at the beginnings of blocks, in all segments: what is on its way to the disk counts, as
+// opening syncs before it looks.
 std::vector<FoundFrame> frames_on(const Disk& disk, const std::filesystem::path& log);
 
 }  // namespace vigil::simulation
