@@ -66,6 +66,21 @@ void AddressIndex::prefetch(std::uint64_t key) const {
   if (!shard.entries.empty()) __builtin_prefetch(&shard.entries[key & shard.mask()]);
 }
 
+void AddressIndex::save(std::size_t shard, eventlog::Piece& piece) const {
+  for (const Entry& entry : shards_[shard].entries) {
+    if (entry.address != 0) piece.put(entry.key).put(entry.address);
+  }
+}
+
+bool AddressIndex::restore(eventlog::ValueReader& piece, eventlog::Address newest) {
+  while (!piece.is_short() && !piece.ok()) {
+    const auto key = piece.take<std::uint64_t>();
+    const eventlog::Address address{piece.take<std::uint64_t>()};
+    if (!piece.is_short() && address <= newest && address != eventlog::Address{}) insert(key, address);
+  }
+  return piece.ok();
+}
+
 std::size_t AddressIndex::bytes() const {
   std::size_t bytes = sizeof *this;
   for (const Shard& shard : shards_) bytes += shard.entries.capacity() * sizeof(Entry);

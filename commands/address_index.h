@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "eventlog/storage/image_file.h"
 #include "eventlog/storage/position.h"
+#include "eventlog/storage/value_bytes.h"
 
 namespace vigil::commands {
 
@@ -28,6 +30,12 @@ class AddressIndex {
   std::size_t size() const { return size_; }
   std::size_t bytes() const;
 
+  // Appends all pairs of a shard to `piece`; shards are numbered from 0 to kShards − 1.
+  void save(std::size_t shard, eventlog::Piece& piece) const;
+  // Adds the pairs of a piece that stand up to `newest`. False when it is none.
+  bool restore(eventlog::ValueReader& piece, eventlog::Address newest);
+  static constexpr std::size_t kShards = 256;
+
  private:
   struct Entry {
     std::uint64_t key = 0;
@@ -38,8 +46,6 @@ class AddressIndex {
     std::size_t used = 0;
     std::size_t mask() const { return entries.size() - 1; }
   };
-  static constexpr std::size_t kShards = 256;
-
   static std::size_t shard_of(std::uint64_t key) { return key >> 56; }
   static void place(Shard& shard, Entry entry);
   static void grow(Shard& shard);

@@ -35,8 +35,10 @@ void AlertCooldown::rebuild(Shard& shard, std::size_t size, std::int64_t oldest_
 }
 
 void AlertCooldown::apply(const eventlog::AlertRaised& event) {
-  const std::int64_t time_us = std::max(event.event_time.value(), kFree + 1);
-  const std::uint64_t customer = hash_of(event.customer_id), rule = hash_of(event.rule_id);
+  remember(hash_of(event.customer_id), hash_of(event.rule_id), std::max(event.event_time.value(), kFree + 1));
+}
+
+void AlertCooldown::remember(std::uint64_t customer, std::uint64_t rule, std::int64_t time_us) {
   Shard& shard = shards_[shard_of(customer)];
   if ((shard.used + 1) * 2 > shard.entries.size()) {
     rebuild(shard, std::max(kShardPlacesMin, shard.entries.size() * 2), INT64_MIN);
@@ -58,6 +60,21 @@ bool AlertCooldown::cooling(std::string_view rule_id, std::string_view customer_
   if (entry.time_us == kFree) return false;
   const std::int64_t since = time.value() - entry.time_us;
   return since > -cooldown_us && since < cooldown_us;
+}
+
+void AlertCooldown::save(std::size_t shard, eventlog::Piece& piece) const {
+  for (const Entry& entry : shards_[shard].entries) {
+    if (entry.time_us != kFree) piece.put(entry.customer).put(entry.rule).put(entry.time_us);
+  }
+}
+
+bool AlertCooldown::restore(eventlog::ValueReader& piece) {
+  while (!piece.is_short() && !piece.ok()) {
+    const auto customer = piece.take<std::uint64_t>(), rule = piece.take<std::uint64_t>();
+    const auto time_us = piece.take<std::int64_t>();
+    if (!piece.is_short() && time_us != kFree) remember(customer, rule, time_us);
+  }
+  return piece.ok();
 }
 
 void AlertCooldown::prefetch(std::string_view customer_id) const {

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "eventlog/schema/events.h"
+#include "eventlog/storage/image_file.h"
+#include "eventlog/storage/value_bytes.h"
 #include "rules/ruleset/rule_set.h"
 
 namespace vigil::commands {
@@ -27,6 +29,12 @@ class AlertCooldown {
   // Pairs of rule and customer that are remembered.
   std::size_t size() const { return size_; }
 
+  // Appends a shard to `piece`; shards are numbered from 0 to kShards − 1.
+  void save(std::size_t shard, eventlog::Piece& piece) const;
+  // Adds the alerts of a piece. False when it is none.
+  bool restore(eventlog::ValueReader& piece);
+  static constexpr std::size_t kShards = 64;
+
   // The longest cool-down a rule may ask for.
   static constexpr std::int64_t kKeptUs = rules::kRuleCooldownUsMax;
 
@@ -42,8 +50,7 @@ class AlertCooldown {
     std::size_t mask() const { return entries.size() - 1; }
   };
   static constexpr std::int64_t kFree = INT64_MIN;  // no event time
-  static constexpr std::size_t kShards = 64;
-
+  void remember(std::uint64_t customer, std::uint64_t rule, std::int64_t time_us);
   static std::size_t shard_of(std::uint64_t customer) { return customer >> 58; }
   // The place of the pair, or the free one it would take. Requires a free place.
   static std::size_t place_of(const Shard& shard, std::uint64_t customer, std::uint64_t rule);

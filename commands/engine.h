@@ -22,8 +22,17 @@ struct EngineOptions {
   std::string features_toml, features_file = "built-in features";
   std::string rules_toml, rules_file = "built-in rules";
   Policy policy;
+  // How much the log grows between two images of the state (state_image.h), which a start begins from. 0: none is
+  // taken.
+  std::uint64_t image_interval_bytes = 64ull << 20;
   // Called while the state is replayed at open: events done, events in all.
   std::function<void(std::uint64_t, std::uint64_t)> on_replay;
+};
+
+// Where the state at open came from.
+struct StateReport {
+  eventlog::Position image;   // of the image it began from; 0: it is a replay of the whole log
+  std::string image_refused;  // why an image that was there was of no use; "" otherwise
 };
 
 enum class ReplyStatus : std::uint8_t {
@@ -44,7 +53,7 @@ struct Reply {
   eventlog::Outcome outcome = eventlog::Outcome::approve;
   std::int32_t score = 0;
   std::span<const std::uint16_t> matched;    // indexes into `rule_set`
-  const rules::RuleSet* rule_set = nullptr;  // lives as long as the engine
+  const rules::RuleSet* rule_set = nullptr;  // by which it was decided
   eventlog::Position position;               // of the event that answers; 0 when there is none
   std::span<const Reason> reasons;
 };
@@ -53,8 +62,9 @@ struct Reply {
 // Not thread-safe: one thread owns it. The log it holds may be read by any thread (log()).
 class Engine {
  public:
-  // Opens DIR/log, which must reach what the read models in DIR/models have seen, and replays it into decision
-  // state. Errors as Log::open, and `damaged` when an event cannot be folded.
+  // Opens DIR/log, which must reach what the read models and the state's image in DIR/models have seen. The decision
+  // state comes from that image and the events behind it; without a trustworthy image, from a replay of the whole log.
+  // Errors as Log::open, and `damaged` when an event cannot be folded.
   static eventlog::Expected<std::unique_ptr<Engine>> open(eventlog::Environment& environment,
                                                           const std::filesystem::path& data_directory,
                                                           const EngineOptions& options);
@@ -77,6 +87,7 @@ class Engine {
   // Settles and closes the log cleanly.
   virtual eventlog::Expected<void> close() = 0;
 
+  virtual const StateReport& state_report() const = 0;
   virtual eventlog::Log& log() = 0;
   virtual const rules::Catalogue& catalogue() const = 0;
   virtual const rules::RuleSet& rule_set() const = 0;

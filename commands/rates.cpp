@@ -16,6 +16,19 @@ constexpr __int128 power_of_ten(int exponent) {
 
 void Rates::apply(const eventlog::RateUpdated& event) { rates_[{event.currency, event.base}] = event.rate_e9; }
 
+void Rates::save(eventlog::Piece& piece) const {
+  for (const auto& [pair, rate_e9] : rates_) piece.put(pair.first.packed()).put(pair.second.packed()).put(rate_e9);
+}
+
+bool Rates::restore(eventlog::ValueReader& piece) {
+  while (!piece.is_short() && !piece.ok()) {
+    const eventlog::Code currency{piece.take<std::uint16_t>()}, base{piece.take<std::uint16_t>()};
+    const auto rate_e9 = piece.take<std::int64_t>();
+    if (!piece.is_short()) apply({currency, base, rate_e9});
+  }
+  return piece.ok();
+}
+
 std::optional<std::int64_t> Rates::rate_e9(eventlog::Code currency, eventlog::Code base) const {
   const auto found = rates_.find({currency, base});
   if (found == rates_.end()) return std::nullopt;

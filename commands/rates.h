@@ -6,6 +6,8 @@
 #include <optional>
 
 #include "eventlog/schema/events.h"
+#include "eventlog/storage/image_file.h"
+#include "eventlog/storage/value_bytes.h"
 
 namespace vigil::commands {
 
@@ -18,6 +20,10 @@ class Rates {
   // `amount` in minor units of `base`, rounded half away from zero. Nothing without a rate, for an unknown
   // currency, or when the result does not fit 63 bits.
   std::optional<std::int64_t> to_base(const eventlog::Money& amount, eventlog::Code base) const;
+
+  void save(eventlog::Piece& piece) const;
+  // False when the piece is none.
+  bool restore(eventlog::ValueReader& piece);
 
  private:
   std::map<std::pair<eventlog::Code, eventlog::Code>, std::int64_t> rates_;

@@ -2,6 +2,7 @@
 #include "commands/recorder.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "commands/acceptance.h"
 #include "commands/due_alert.h"
@@ -29,13 +30,21 @@ Recorder::Recorder(eventlog::Environment& environment, eventlog::Log& log, std::
     : environment_(environment), log_(log), record_bytes_max_(record_bytes_max) {}
 
 Expected<void> Recorder::replay(const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
-  // Two frames, each twice the largest record, and as much that a segment may leave free at its end.
-  const std::uint64_t undurable_bytes_max = 3 * 2 * record_bytes_max_;
-  auto state = WriteState::replay(log_, undurable_bytes_max, progress);
+  auto state = WriteState::replay(log_, undurable_bytes_max(), progress);
   if (!state) return std::unexpected(state.error());
-  state_ = std::move(*state);
+  take_over(std::move(*state));
   return {};
 }
+
+void Recorder::take_over(std::unique_ptr<WriteState> state) {
+  if (state_) std::ranges::move(state_->release_rule_sets(), std::back_inserter(earlier_rule_sets_));
+  state_ = std::move(state);
+  ++state_number_;
+  newest_ = std::max(newest_, state_->newest().position);
+}
+
+// Two frames, each twice the largest record, and as much that a segment may leave free at its end.
+std::uint64_t Recorder::undurable_bytes_max() const { return 3 * 2 * record_bytes_max_; }
 
 eventlog::FrameBuilder& Recorder::frame() {
   eventlog::FrameBuilder& builder = log_.builder();
@@ -128,7 +137,7 @@ Expected<Reply> Recorder::decide_and_record(const eventlog::Transaction& transac
   const eventlog::EntityLinks links =
       decision_state.links(transaction.customer_id, transaction.merchant_id, transaction.device_id);
   const eventlog::Placed placed = append(frame(), event, links);
-  state_->apply(event, placed.address);
+  state_->apply(event, placed);
   raise_alerts(event, placed.position);
 
   texts.keep_matched(decision.matched);
@@ -149,7 +158,7 @@ void Recorder::raise_alerts(const eventlog::TransactionDecided& event, eventlog:
     const eventlog::EntityLinks links =
         state_->decision().links(transaction.customer_id, transaction.merchant_id, transaction.device_id);
     const eventlog::Placed placed = append(frame(), *alert, links);
-    state_->apply(*alert, placed.address);
+    state_->apply(*alert, placed);
   }
 }
 
@@ -196,7 +205,7 @@ Expected<Reply> Recorder::quarantine(const Command& whole, std::string_view tran
   eventlog::TransactionQuarantined event{raw_bytes, whole.source, {}};
   for (const Reason& reason : reply.reasons) event.reasons.push_back({reason.code, reason.field, reason.text});
   const eventlog::Placed placed = append(frame(), event);
-  state_->apply(event, placed.address);
+  state_->apply(event, placed);
   reply.position = placed.position;
   return reply;
 }
@@ -238,7 +247,7 @@ Expected<Reply> Recorder::report(const ReportLabel& command, const Command& whol
   if (*earlier) event.corrected_kind = (*earlier)->kind;
   const eventlog::EntityLinks links = state_->decision().links(event.customer_id, event.merchant_id, event.device_id);
   const eventlog::Placed placed = append(frame(), event, links);
-  state_->apply(event, placed.address);
+  state_->apply(event, placed);
   reply.status = ReplyStatus::applied;
   reply.position = placed.position;
   return reply;

@@ -22,6 +22,14 @@ class Recorder {
 
   // Replays the log into fresh state; called at open and after new features or a new policy.
   eventlog::Expected<void> replay(const std::function<void(std::uint64_t, std::uint64_t)>& progress);
+  // Takes over a state that was restored as of the newest durable event.
+  void take_over(std::unique_ptr<WriteState> state);
+  // The replies so far are of no use any more: nobody points into rule sets of earlier states.
+  void forget_earlier_rule_sets() { earlier_rule_sets_.clear(); }
+  // How far behind the newest event the log may not be durable yet.
+  std::uint64_t undurable_bytes_max() const;
+  // Counts the states there were: another number, another state.
+  std::uint64_t state_number() const { return state_number_; }
   // Records what is missing of a policy, features and rules. Followed by a replay.
   eventlog::Expected<void> bootstrap(const EngineOptions& options);
 
@@ -76,6 +84,8 @@ class Recorder {
   eventlog::Log& log_;
   std::size_t record_bytes_max_;
   std::unique_ptr<WriteState> state_;
+  std::uint64_t state_number_ = 0;
+  std::vector<std::unique_ptr<rules::RuleSet>> earlier_rule_sets_;  // of states that ended since the last batch
   Decider decider_;
   std::vector<Reason> reasons_;
   eventlog::Position newest_;  // of all replies so far: what an answer about the present has to wait for

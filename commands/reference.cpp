@@ -59,7 +59,7 @@ Expected<Reply> Recorder::update(const eventlog::CustomerUpdated& event) {
   if (!known) return std::unexpected(known.error());
   if (*known) return replied(ReplyStatus::unchanged, **known);
   const auto placed = append(frame(), event, state_->decision().links(event.customer_id, {}, {}));
-  state_->apply(event, placed.address);
+  state_->apply(event, placed);
   return replied(ReplyStatus::applied, placed.position);
 }
 
@@ -68,7 +68,7 @@ Expected<Reply> Recorder::update(const eventlog::MerchantUpdated& event) {
   if (!known) return std::unexpected(known.error());
   if (*known) return replied(ReplyStatus::unchanged, **known);
   const auto placed = append(frame(), event, state_->decision().links({}, event.merchant_id, {}));
-  state_->apply(event, placed.address);
+  state_->apply(event, placed);
   return replied(ReplyStatus::applied, placed.position);
 }
 
@@ -86,7 +86,7 @@ Expected<Reply> Recorder::update(const eventlog::ListUpdated& event, ReplyTexts&
     return refuse("list_update_too_large", "add", "send the entries in several smaller updates", texts);
   }
   const auto placed = append(frame(), change);
-  state_->apply(change, placed.address);
+  state_->apply(change, placed);
   return replied(ReplyStatus::applied, placed.position);
 }
 
@@ -96,7 +96,7 @@ Expected<Reply> Recorder::update(const eventlog::RateUpdated& event, ReplyTexts&
     return replied(ReplyStatus::unchanged, newest_);
   }
   const auto placed = append(frame(), event);
-  state_->apply(event, placed.address);
+  state_->apply(event, placed);
   return replied(ReplyStatus::applied, placed.position);
 }
 
@@ -110,7 +110,8 @@ Expected<Reply> Recorder::update(const UpdatePolicy& command, ReplyTexts& texts)
   const eventlog::PolicyUpdated event{text};
   const auto placed = append(frame(), event);
   // A longer horizon needs window entries that were already let go: they come back from the log.
-  if (auto done = longer ? settle_and_replay() : state_->apply(event); !done) return std::unexpected(done.error());
+  if (auto done = longer ? settle_and_replay() : state_->apply(event, placed); !done)
+    return std::unexpected(done.error());
   return replied(ReplyStatus::applied, placed.position);
 }
 
@@ -143,7 +144,7 @@ Expected<Reply> Recorder::activate(const ActivateRules& command, ReplyTexts& tex
   if (rule_set->sha256() == state_->rule_set()->sha256()) return replied(ReplyStatus::unchanged, newest_);
   const eventlog::RulesActivated event{state_->rules_version() + 1, command.text, rule_set->sha256()};
   const auto placed = append(frame(), event);
-  if (auto done = state_->apply(event); !done) return std::unexpected(done.error());
+  if (auto done = state_->apply(event, placed); !done) return std::unexpected(done.error());
   return replied(ReplyStatus::applied, placed.position);
 }
 

@@ -1,5 +1,8 @@
 #include "commands/transaction_index.h"
 
+#include <array>
+#include <span>
+
 namespace vigil::commands {
 
 namespace {
@@ -16,8 +19,11 @@ std::int64_t hour_of(eventlog::EventTime time) {
 }  // namespace
 
 void TransactionIndex::insert(std::uint64_t key, eventlog::Address address, eventlog::EventTime event_time) {
+  insert(key, address, hour_of(event_time));
+}
+
+void TransactionIndex::insert(std::uint64_t key, eventlog::Address address, std::int64_t hour) {
   index_.insert(key, address);
-  const std::int64_t hour = hour_of(event_time);
   if (newest_ == nullptr || newest_hour_ != hour) {
     newest_ = &hours_[hour];
     newest_hour_ = hour;
@@ -39,6 +45,39 @@ void TransactionIndex::expire(eventlog::EventTime oldest, eventlog::Address sett
     if (newest_ == &entries) newest_ = nullptr;
     hours_.erase(first);
   }
+}
+
+bool TransactionIndex::save(SavedUpTo& saved, std::size_t bytes, eventlog::Piece& piece) const {
+  const auto found = hours_.lower_bound(saved.hour);
+  if (found == hours_.end()) return false;
+  const auto& [hour, entries] = *found;
+  if (hour != saved.hour) saved = {hour, 0};
+  piece.put(hour);
+  const std::size_t begin = piece.size();
+  for (; saved.entries < entries.size() && piece.size() - begin < bytes; ++saved.entries) {
+    const Entry& entry = entries[saved.entries];
+    piece.put(entry.key).put(entry.address.value());
+  }
+  if (saved.entries >= entries.size()) saved = {hour + 1, 0};
+  return true;
+}
+
+bool TransactionIndex::restore(eventlog::ValueReader& piece, eventlog::Address newest) {
+  const auto hour = piece.take<std::int64_t>();
+  std::array<Entry, 16> ahead;  // whose places are on their way to the cache
+  while (!piece.is_short() && !piece.ok()) {
+    std::size_t count = 0;
+    for (; count < ahead.size() && !piece.ok(); ++count) {
+      ahead[count].key = piece.take<std::uint64_t>();
+      ahead[count].address = eventlog::Address{piece.take<std::uint64_t>()};
+      if (piece.is_short()) return false;
+      index_.prefetch(ahead[count].key);
+    }
+    for (const Entry& entry : std::span(ahead).first(count)) {
+      if (entry.address <= newest && entry.address != eventlog::Address{}) insert(entry.key, entry.address, hour);
+    }
+  }
+  return piece.ok();
 }
 
 std::size_t TransactionIndex::bytes() const {

@@ -29,11 +29,23 @@ class TransactionIndex {
   std::size_t size() const { return index_.size(); }
   std::size_t bytes() const;
 
+  // Where save() goes on.
+  struct SavedUpTo {
+    std::int64_t hour = INT64_MIN;
+    std::size_t entries = 0;  // of that hour
+  };
+  // Appends ids behind `saved`, of one hour, about `bytes` bytes of them; false when there is none behind.
+  bool save(SavedUpTo& saved, std::size_t bytes, eventlog::Piece& piece) const;
+  // Adds the ids of a piece that stand up to `newest`. False when it is none.
+  bool restore(eventlog::ValueReader& piece, eventlog::Address newest);
+
  private:
   struct Entry {
     std::uint64_t key;
     eventlog::Address address;
   };
+  void insert(std::uint64_t key, eventlog::Address address, std::int64_t hour);
+
   AddressIndex index_;
   using Hour = std::deque<Entry>;       // grows without moving what it holds
   std::map<std::int64_t, Hour> hours_;  // by event time in whole hours

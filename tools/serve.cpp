@@ -99,6 +99,14 @@ Expected<std::unique_ptr<commands::Engine>> open_engine(eventlog::Environment& e
   progress.finish();
   const eventlog::RecoveryReport& recovery = (*engine)->log().recovery();
   if (!recovery.text.empty()) spdlog::warn("{}", recovery.text);
+  const commands::StateReport& state = (*engine)->state_report();
+  if (!state.image_refused.empty()) {
+    spdlog::warn("the image of the decision state was of no use, so the whole log was replayed: {}",
+                 state.image_refused);
+  } else if (state.image.value() != 0) {
+    spdlog::info("decision state: its image of position {} and the {} events behind it", state.image.value(),
+                 (*engine)->log().durable().value() - state.image.value());
+  }
   if (auto done = activate(**engine, options, *texts); !done) return std::unexpected(done.error());
   return engine;
 }

@@ -98,15 +98,15 @@ bool Checker::check_name(Node& node) {
   }
   if (find_function(node.word)) {
     return refuse(node.offset,
-                  quoted(node.word) + " is a function: " + std::string(find_function(node.word)->signature));
+                  in_quotes(node.word) + " is a function: " + std::string(find_function(node.word)->signature));
   }
   std::vector<std::string_view> names;
   for (const Symbol& symbol : symbols_) names.push_back(symbol.name);
-  return refuse(node.offset, "unknown name " + quoted(node.word) + did_you_mean(node.word, names));
+  return refuse(node.offset, "unknown name " + in_quotes(node.word) + did_you_mean(node.word, names));
 }
 
 bool Checker::check_operation(Node& node) {
-  const std::string op = quoted(spelling(node.op));
+  const std::string op = in_quotes(spelling(node.op));
   const ValueType left = node.children[0]->type;
   const ValueType right = node.children.size() > 1 ? node.children[1]->type : left;
   switch (node.op) {
@@ -141,7 +141,7 @@ bool Checker::check_operation(Node& node) {
 }
 
 bool Checker::check_comparison(Node& node) {
-  const std::string op = quoted(spelling(node.op));
+  const std::string op = in_quotes(spelling(node.op));
   const ValueType left = node.children[0]->type;
   const ValueType right = node.children[1]->type;
   node.type = ValueType::boolean;
@@ -162,7 +162,7 @@ bool Checker::check_call(Node& node) {
   if (!node.function) {
     std::vector<std::string_view> names;
     for (const Function& function : functions()) names.push_back(function.name);
-    return refuse(node.offset, "unknown function " + quoted(node.word) + did_you_mean(node.word, names));
+    return refuse(node.offset, "unknown function " + in_quotes(node.word) + did_you_mean(node.word, names));
   }
   if (!check_arguments(node)) return false;
   node.type = node.function->result;
@@ -188,13 +188,13 @@ bool Checker::check_arguments(Node& node) {
   const Function& function = *node.function;
   const std::size_t count = node.children.size();
   if (count < function.arguments_min || count > function.arguments_max) {
-    return refuse(node.offset, quoted(function.name) + " got " + std::to_string(count) + " argument" +
+    return refuse(node.offset, in_quotes(function.name) + " got " + std::to_string(count) + " argument" +
                                    (count == 1 ? "" : "s") + ", but is " + std::string(function.signature));
   }
   for (std::size_t i = 0; i < count; ++i) {
     const Parameter wanted = function.parameter(i);
     if (accepts(wanted, node.children[i]->type)) continue;
-    return refuse(node.children[i]->offset, "argument " + std::to_string(i + 1) + " of " + quoted(function.name) +
+    return refuse(node.children[i]->offset, "argument " + std::to_string(i + 1) + " of " + in_quotes(function.name) +
                                                 " must be " + std::string(described(wanted)) + ", got " +
                                                 std::string(name(node.children[i]->type)));
   }
@@ -208,7 +208,7 @@ bool Checker::check_branches(Node& node, std::size_t first) {
     const Node& branch = *node.children[i];
     const std::optional<ValueType> common = common_type(node.type, branch.type);
     if (!common) {
-      return refuse(branch.offset, quoted(node.word) + " needs one type for all its values, got " +
+      return refuse(branch.offset, in_quotes(node.word) + " needs one type for all its values, got " +
                                        std::string(name(node.type)) + " and " + std::string(name(branch.type)));
     }
     node.type = *common;

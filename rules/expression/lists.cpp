@@ -39,4 +39,29 @@ void Lists::apply(const eventlog::ListUpdated& event) {
   }
 }
 
+bool Lists::save(SavedUpTo& saved, std::size_t bytes, eventlog::Piece& piece) const {
+  const std::size_t begin = piece.size();
+  for (auto list = lists_.lower_bound(saved.list); list != lists_.end(); ++list) {
+    const auto& [name, entries] = *list;
+    if (saved.list != name) saved = {name, {}};
+    for (auto entry = saved.text ? entries.upper_bound(*saved.text) : entries.begin(); entry != entries.end();
+         ++entry) {
+      if (piece.size() - begin >= bytes) return true;
+      piece.put_text(name).put(static_cast<std::uint32_t>(entry->size()));
+      piece.put_bytes(std::as_bytes(std::span(*entry)));
+      saved.text = *entry;
+    }
+  }
+  return false;
+}
+
+bool Lists::restore(eventlog::ValueReader& piece) {
+  while (!piece.is_short() && !piece.ok()) {
+    const std::string_view list = piece.take_text();
+    const std::string_view text = piece.take_bytes(piece.take<std::uint32_t>());
+    if (!piece.is_short()) apply({list, {text}, {}});
+  }
+  return piece.ok();
+}
+
 }  // namespace vigil::rules

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "eventlog/schema/events.h"
+#include "eventlog/storage/image_file.h"
+#include "eventlog/storage/value_bytes.h"
 #include "rules/expression/text_index.h"
 
 namespace vigil::rules {
@@ -29,6 +32,16 @@ class Lists {
   bool empty() const { return index_.empty(); }
   // All lists, ordered by name; entries ordered.
   const std::map<std::string, std::set<std::string, std::less<>>, std::less<>>& all() const { return lists_; }
+
+  // Where save() goes on.
+  struct SavedUpTo {
+    std::string list;
+    std::optional<std::string> text;  // the newest of that list's; none yet
+  };
+  // Appends the entries behind `saved` to `piece`, until it has grown by `bytes`; false when none is left behind them.
+  bool save(SavedUpTo& saved, std::size_t bytes, eventlog::Piece& piece) const;
+  // Adds what a piece holds. False when it is none.
+  bool restore(eventlog::ValueReader& piece);
 
  private:
   void index_all();

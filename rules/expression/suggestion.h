@@ -8,7 +8,7 @@
 namespace vigil::rules {
 
 // 'WORD'
-std::string quoted(std::string_view word);
+std::string in_quotes(std::string_view word);
 
 // Insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b`, ASCII case ignored
 // (optimal string alignment distance).

@@ -91,7 +91,7 @@ class FeatureParser {
     for (const auto& [key, value] : table_) {
       if (std::find(kKeys.begin(), kKeys.end(), key.str()) != kKeys.end()) continue;
       TextPlace place{file_, key.source().begin.line, key.source().begin.column};
-      return fail_at(place, "unknown key " + quoted(key.str()) + did_you_mean(key.str(), kKeys));
+      return fail_at(place, "unknown key " + in_quotes(key.str()) + did_you_mean(key.str(), kKeys));
     }
     return true;
   }
@@ -101,13 +101,14 @@ class FeatureParser {
     const toml::node* node = table_.get(key);
     if (node == nullptr) return true;
     text = node->value_exact<std::string>();
-    return text ? true : fail(*node, quoted(key) + " must be a text in quotes");
+    return text ? true : fail(*node, in_quotes(key) + " must be a text in quotes");
   }
 
   bool belongs(std::string_view key, bool allowed) {
     const toml::node* node = table_.get(key);
     if (node == nullptr || allowed) return true;
-    return fail(*node, quoted(key) + " does not belong to the aggregate " + quoted(traits_of(feature_.aggregate).name));
+    return fail(*node,
+                in_quotes(key) + " does not belong to the aggregate " + in_quotes(traits_of(feature_.aggregate).name));
   }
 
   bool parse_name() {
@@ -119,15 +120,15 @@ class FeatureParser {
     const auto inner = [&](char c) { return letter(c) || (c >= '0' && c <= '9'); };
     if (name->empty() || name->size() > kFeatureNameBytesMax || !letter(name->front()) ||
         !std::all_of(name->begin(), name->end(), inner)) {
-      return fail(node, "the name " + quoted(*name) +
+      return fail(node, "the name " + in_quotes(*name) +
                             " must be letters, digits and '_', not begin with a digit and have at most " +
                             std::to_string(kFeatureNameBytesMax) + " characters");
     }
     if (std::find(kReservedWords.begin(), kReservedWords.end(), *name) != kReservedWords.end()) {
-      return fail(node, quoted(*name) + " is a word of the expression language; choose another name");
+      return fail(node, in_quotes(*name) + " is a word of the expression language; choose another name");
     }
     for (const Symbol& symbol : transaction_symbols()) {
-      if (symbol.name == *name) return fail(node, quoted(*name) + " is a transaction field; choose another name");
+      if (symbol.name == *name) return fail(node, in_quotes(*name) + " is a transaction field; choose another name");
     }
     feature_.name = std::move(*name);
     return true;
@@ -136,12 +137,12 @@ class FeatureParser {
   bool parse_aggregate() {
     std::optional<std::string> name;
     if (!text_of("aggregate", name)) return false;
-    if (!name) return fail("feature " + quoted(feature_.name) + " needs an 'aggregate'");
+    if (!name) return fail("feature " + in_quotes(feature_.name) + " needs an 'aggregate'");
     const AggregateTraits* traits = find_aggregate(*name);
     if (traits == nullptr) {
       Names names;
       for (const AggregateTraits& known : all_aggregates()) names.push_back(known.name);
-      return fail(*table_.get("aggregate"), "unknown aggregate " + quoted(*name) + did_you_mean(*name, names));
+      return fail(*table_.get("aggregate"), "unknown aggregate " + in_quotes(*name) + did_you_mean(*name, names));
     }
     feature_.aggregate = traits->aggregate;
     feature_.type = traits->type;
@@ -167,10 +168,10 @@ class FeatureParser {
     static constexpr std::array<std::string_view, eventlog::kEntityKinds> kEntities{"customer", "merchant", "device"};
     std::optional<std::string> name;
     if (!text_of("entity", name)) return false;
-    if (!name) return fail("feature " + quoted(feature_.name) + " needs an 'entity': " + all_of(kEntities));
+    if (!name) return fail("feature " + in_quotes(feature_.name) + " needs an 'entity': " + all_of(kEntities));
     const auto at = std::find(kEntities.begin(), kEntities.end(), *name);
     if (at == kEntities.end()) {
-      return fail(*table_.get("entity"), "unknown entity " + quoted(*name) + did_you_mean(*name, kEntities));
+      return fail(*table_.get("entity"), "unknown entity " + in_quotes(*name) + did_you_mean(*name, kEntities));
     }
     feature_.entity = static_cast<EntityKind>(at - kEntities.begin());
     if (feature_.aggregate == Aggregate::distance_km_from_home && feature_.entity != EntityKind::customer) {
@@ -185,7 +186,7 @@ class FeatureParser {
     if (!text_of("field", field)) return false;
     if (use == FieldUse::none) return true;
     if (use == FieldUse::number && !field) {
-      return fail("feature " + quoted(feature_.name) + " needs a 'field': " + all_of(kNumberFields));
+      return fail("feature " + in_quotes(feature_.name) + " needs a 'field': " + all_of(kNumberFields));
     }
     static constexpr std::array<std::string_view, 1> kAmount{"amount_base"};
     const std::span<const std::string_view> known =
@@ -193,8 +194,8 @@ class FeatureParser {
     feature_.field = field.value_or("amount_base");
     if (std::find(known.begin(), known.end(), feature_.field) == known.end()) {
       const std::string hint = did_you_mean(feature_.field, known);
-      return fail(*table_.get("field"), "the aggregate " + quoted(traits_of(feature_.aggregate).name) +
-                                            " has no field " + quoted(feature_.field) +
+      return fail(*table_.get("field"), "the aggregate " + in_quotes(traits_of(feature_.aggregate).name) +
+                                            " has no field " + in_quotes(feature_.field) +
                                             (hint.empty() ? "; it takes " + all_of(known) : hint));
     }
     const toml::node* divisor = table_.get("divide_by");
@@ -214,7 +215,7 @@ class FeatureParser {
     const auto duration = parse_duration_us(*text);
     if (!duration || *duration <= 0) {
       return fail(*table_.get(key),
-                  quoted(*text) + " is no length of time; write a number and s, m, h or d, such as \"10m\"");
+                  in_quotes(*text) + " is no length of time; write a number and s, m, h or d, such as \"10m\"");
     }
     us = *duration;
     return us <= kReachMaxUs ? true : fail(*table_.get(key), "window and delay together may reach back 730d at most");
@@ -223,7 +224,7 @@ class FeatureParser {
   bool parse_window() {
     if (!parse_duration("window", feature_.window_us) || !parse_duration("delay", feature_.delay_us)) return false;
     if (traits_of(feature_.aggregate).windowed && feature_.window_us == 0) {
-      return fail("feature " + quoted(feature_.name) + " needs a 'window', such as \"10m\" or \"30d\"");
+      return fail("feature " + in_quotes(feature_.name) + " needs a 'window', such as \"10m\" or \"30d\"");
     }
     if (feature_.window_us + feature_.delay_us > kReachMaxUs) {
       return fail(*table_.get("window"), "window and delay together may reach back 730d at most");
@@ -236,7 +237,7 @@ class FeatureParser {
     if (!text_of("filter", filter)) return false;
     if (!filter) {
       if (traits_of(feature_.aggregate).filter != FilterUse::required) return true;
-      return fail("feature " + quoted(feature_.name) + " needs a 'filter': a ratio is the share that passes it");
+      return fail("feature " + in_quotes(feature_.name) + " needs a 'filter': a ratio is the share that passes it");
     }
     feature_.filter = std::move(*filter);
     const auto compiled = Expression::compile(feature_.filter, transaction_symbols(), ValueType::boolean,
@@ -258,7 +259,7 @@ class FeatureParser {
   bool parse_expression() {
     std::optional<std::string> text;
     if (!text_of("expression", text)) return false;
-    if (!text) return fail("feature " + quoted(feature_.name) + " needs an 'expression'");
+    if (!text) return fail("feature " + in_quotes(feature_.name) + " needs an 'expression'");
     feature_.expression = std::move(*text);
     const TextPlace place = content_place(*table_.get("expression"));
     const auto compiled = Expression::compile_any(feature_.expression, transaction_symbols(), place);
@@ -287,7 +288,8 @@ std::optional<std::string> clash(const Feature& feature, std::map<std::string, T
                                  std::array<std::set<std::string>, eventlog::kEntityKinds>& filters) {
   const auto [known, added] = names.emplace(feature.name, feature.place);
   if (!added) {
-    return "a feature " + quoted(feature.name) + " was already declared in line " + std::to_string(known->second.line);
+    return "a feature " + in_quotes(feature.name) + " was already declared in line " +
+           std::to_string(known->second.line);
   }
   if (feature.filter.empty()) return std::nullopt;
   auto& of_kind = filters[static_cast<std::size_t>(*feature.entity)];
@@ -302,7 +304,7 @@ Expected<std::vector<Feature>> parse_features(const toml::table& document, std::
     static constexpr std::array<std::string_view, 1> kTables{"feature"};
     const TextPlace place{file, key.source().begin.line, key.source().begin.column};
     if (key.str() != "feature") {
-      return invalid_at(place, "unknown key " + quoted(key.str()) + did_you_mean(key.str(), kTables));
+      return invalid_at(place, "unknown key " + in_quotes(key.str()) + did_you_mean(key.str(), kTables));
     }
     if (!value.is_array_of_tables()) return invalid_at(place, "features are declared as [[feature]]");
   }

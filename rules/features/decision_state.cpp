@@ -8,6 +8,7 @@
 #include "rules/expression/transaction_fields.h"
 #include "rules/features/entity_store.h"
 #include "rules/features/feature_reader.h"
+#include "rules/features/prefetch_queue.h"
 #include "rules/features/window_plan.h"
 
 namespace vigil::rules {
@@ -24,76 +25,31 @@ static_assert(static_cast<std::size_t>(Column::customer_id) == kCustomer);
 static_assert(static_cast<std::size_t>(Column::merchant_id) == kMerchant);
 static_assert(static_cast<std::size_t>(Column::device_id) == kDevice);
 
-constexpr std::size_t index_of(Column column) { return static_cast<std::size_t>(column); }
+// The parts of an image, in the order they are saved.
+constexpr std::size_t kListsPart = 0;
+constexpr std::size_t kEntitiesPart = 1;
+constexpr std::size_t kWordsPart = kEntitiesPart + kEntityKinds;
 
-using EntityIds = std::array<std::string_view, kEntityKinds>;
+constexpr std::size_t index_of(Column column) { return static_cast<std::size_t>(column); }
 
 std::uint16_t id_hash(std::string_view transaction_id) {
   return static_cast<std::uint16_t>(XXH3_64bits(transaction_id.data(), transaction_id.size()));
 }
-
-// Announced transactions on their way to the cache: each call takes one step for this transaction and the
-// later steps for earlier ones, whose memory has arrived meanwhile, so that no step waits.
-class PrefetchQueue {
- public:
-  static constexpr std::size_t kStep = 4;  // announcements between two steps of one transaction
-
-  using Stores = std::array<std::unique_ptr<EntityStore>, kEntityKinds>;
-
-  void announce(const Stores& stores, const EntityIds& ids, std::int64_t time_us) {
-    Announced& now = queue_[next_ % kLength];
-    now.time_us = time_us;
-    for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
-      now.named[kind] = !ids[kind].empty();
-      now.numbers[kind].reset();
-      if (!now.named[kind]) continue;
-      now.hashes[kind] = NameTable::hash(ids[kind]);
-      stores[kind]->prefetch_slot(now.hashes[kind]);
-    }
-    step(stores);
-  }
-  void announce_nothing(const Stores& stores) {
-    queue_[next_ % kLength] = {};
-    step(stores);
-  }
-
- private:
-  static constexpr std::size_t kLength = 16;
-  struct Announced {
-    std::array<bool, kEntityKinds> named{};
-    std::array<std::uint64_t, kEntityKinds> hashes{};
-    std::array<std::optional<std::uint32_t>, kEntityKinds> numbers;
-    std::int64_t time_us = 0;
-  };
-
-  void step(const Stores& stores) {
-    Announced& second = queue_[(next_ - kStep) % kLength];
-    Announced& third = queue_[(next_ - 2 * kStep) % kLength];
-    Announced& fourth = queue_[(next_ - 3 * kStep) % kLength];
-    for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
-      if (second.named[kind]) second.numbers[kind] = stores[kind]->prefetch_record(second.hashes[kind]);
-      if (third.numbers[kind]) stores[kind]->prefetch_directory(*third.numbers[kind]);
-      if (fourth.numbers[kind]) stores[kind]->prefetch_entries(*fourth.numbers[kind], fourth.time_us);
-    }
-    ++next_;
-  }
-
-  std::array<Announced, kLength> queue_{};
-  std::size_t next_ = kLength;
-};
 
 }  // namespace
 
 struct DecisionState::Impl final : ColumnTexts {
   Impl(const Catalogue& catalogue, std::int64_t lateness_us)
       : plan(make_plan(catalogue, sizeof(EntityRecord))), passed(plan.filters.size()), slots(kTransactionFields) {
-    std::int64_t keep_us = 0;
     eventlog::invariant(lateness_us >= 0 && !__builtin_add_overflow(catalogue.reach_us(), lateness_us, &keep_us),
                         "lateness is a length of time");
     for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
       stores[kind] = std::make_unique<EntityStore>(plan.kinds[kind], keep_us);
     }
   }
+
+  bool save_part(SavedSoFar& saved, std::size_t bytes, eventlog::Piece& piece) const;
+  bool restore(std::string_view piece);
 
   static EntityIds ids_of(const eventlog::Transaction& transaction) {
     return {transaction.customer_id, transaction.merchant_id, transaction.device_id};
@@ -140,15 +96,27 @@ struct DecisionState::Impl final : ColumnTexts {
   void observe(const eventlog::Transaction& transaction, std::int64_t amount_base_minor, std::span<const Value> fields,
                std::span<Value> values);
   void apply(const eventlog::TransactionDecided& event, eventlog::Address address);
-  void place_label(const eventlog::LabelReported& event, const EntityIds& ids);
+  void apply(const eventlog::LabelReported& event, eventlog::Address address);
   void advance(std::int64_t time_us);
-  std::uint32_t link(std::size_t kind, std::string_view id, eventlog::Address address) {
+  struct Linked {
+    std::uint32_t number = 0;
+    bool fresh = false;  // the entity does not hold the event yet
+  };
+  Linked link(std::size_t kind, std::string_view id, eventlog::Address address) {
     const std::uint32_t number = stores[kind]->number_of(id);
-    stores[kind]->push_link(number, address);
-    return number;
+    return {number, stores[kind]->push_link(number, address)};
+  }
+  // Every event about entities passes here first.
+  std::array<Linked, kEntityKinds> link(const EntityIds& ids, eventlog::Address address) {
+    std::array<Linked, kEntityKinds> linked;
+    for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
+      if (!ids[kind].empty()) linked[kind] = link(kind, ids[kind], address);
+    }
+    return linked;
   }
 
   Plan plan;
+  std::int64_t keep_us = 0;
   std::array<std::unique_ptr<EntityStore>, kEntityKinds> stores;
   NameTable words;
   Lists lists;
@@ -195,6 +163,27 @@ void DecisionState::Impl::observe(const eventlog::Transaction& transaction, std:
   }
 }
 
+// False when the part has nothing more to save.
+bool DecisionState::Impl::save_part(SavedSoFar& saved, std::size_t bytes, eventlog::Piece& piece) const {
+  if (saved.part == kListsPart) return lists.save(saved.lists, bytes, piece);
+  if (saved.part == kWordsPart) {
+    saved.next = words.save(saved.next, bytes, piece);
+    return saved.next < words.size();
+  }
+  const EntityStore& store = *stores[saved.part - kEntitiesPart];
+  if (saved.next < store.size()) saved.next = store.save(saved.next, bytes, piece);
+  return saved.next < store.size();
+}
+
+bool DecisionState::Impl::restore(std::string_view bytes) {
+  eventlog::ValueReader piece(bytes);
+  const std::size_t part = piece.take<std::uint8_t>();
+  if (piece.is_short() || part >= kParts) return false;
+  if (part == kListsPart) return lists.restore(piece);
+  if (part == kWordsPart) return words.restore(piece);
+  return stores[part - kEntitiesPart]->restore(piece);
+}
+
 void DecisionState::Impl::advance(std::int64_t time_us) {
   if (time_us <= stream_us) return;
   stream_us = time_us;
@@ -223,16 +212,17 @@ void DecisionState::Impl::apply(const eventlog::TransactionDecided& event, event
   entry.columns[index_of(Column::channel)] =
       passed_channel != kNeverSeen ? passed_channel : learn_word(transaction.channel);
   const EntityIds ids = ids_of(transaction);
+  const auto linked = link(ids, address);
   for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
-    if (!ids[kind].empty()) entry.columns[kind] = link(kind, ids[kind], address) + 1;
+    if (!ids[kind].empty()) entry.columns[kind] = linked[kind].number + 1;
   }
   const std::uint16_t hash = id_hash(transaction.id);
   const unsigned declined = event.outcome == eventlog::Outcome::decline ? kDeclinedFlag : 0;
   for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
-    if (ids[kind].empty()) continue;
+    if (!linked[kind].fresh) continue;
     EntityStore& store = *stores[kind];
     const KindPlan& kind_plan = store.windows().plan();
-    EntityRecord& record = store.record(entry.columns[kind] - 1);
+    EntityRecord& record = store.record(linked[kind].number);
     if (record.lifetime.transactions == 0 || transaction.event_time >= record.lifetime.last_seen) {
       for (std::size_t i = 0; i < kColumns; ++i) {
         if (kind_plan.last[i] != 0) record.set(kind_plan.last[i], entry.columns[i]);
@@ -245,21 +235,23 @@ void DecisionState::Impl::apply(const eventlog::TransactionDecided& event, event
   }
 }
 
-void DecisionState::Impl::place_label(const eventlog::LabelReported& event, const EntityIds& ids) {
+void DecisionState::Impl::apply(const eventlog::LabelReported& event, eventlog::Address address) {
+  const auto linked = link({event.customer_id, event.merchant_id, event.device_id}, address);
   const bool was_fraud = event.corrects && is_fraud(event.corrected_kind);
   const bool now_fraud = is_fraud(event.kind);
+  const bool known[kEntityKinds] = {!event.customer_id.empty(), !event.merchant_id.empty(), !event.device_id.empty()};
   LabelledEntry label;
   label.time_us = event.transaction_time.value();
   label.amount_minor = event.amount_base_minor;
   label.id_hash = id_hash(event.transaction_id);
   for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
-    if (ids[kind].empty()) continue;
-    label.columns[kind] = *stores[kind]->find(ids[kind]) + 1;
+    if (!known[kind]) continue;
+    label.columns[kind] = linked[kind].number + 1;
     label.columns_known |= 1u << kind;
   }
   for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
-    if (ids[kind].empty()) continue;
-    EntityRecord& record = stores[kind]->record(label.columns[kind] - 1);
+    if (!linked[kind].fresh) continue;
+    EntityRecord& record = stores[kind]->record(linked[kind].number);
     record.lifetime.apply(event);
     if (now_fraud && !was_fraud) stores[kind]->windows().set_fraud(record, label);
     if (!now_fraud && was_fraud) stores[kind]->windows().clear_fraud(record, label);
@@ -300,23 +292,16 @@ void DecisionState::apply(const eventlog::TransactionDecided& event, eventlog::A
 }
 
 void DecisionState::apply(const eventlog::LabelReported& event, eventlog::Address address) {
-  const EntityIds ids{event.customer_id, event.merchant_id, event.device_id};
-  for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
-    if (!ids[kind].empty()) impl_->link(kind, ids[kind], address);
-  }
-  impl_->place_label(event, ids);
+  impl_->apply(event, address);
 }
 
 void DecisionState::apply(const eventlog::AlertRaised& event, eventlog::Address address) {
-  const EntityIds ids{event.customer_id, event.merchant_id, event.device_id};
-  for (std::size_t kind = 0; kind < kEntityKinds; ++kind) {
-    if (!ids[kind].empty()) impl_->link(kind, ids[kind], address);
-  }
+  impl_->link({event.customer_id, event.merchant_id, event.device_id}, address);
 }
 
 void DecisionState::apply(const eventlog::CustomerUpdated& event, eventlog::Address address) {
-  const std::uint32_t number = impl_->link(kCustomer, event.customer_id, address);
-  impl_->stores[kCustomer]->record(number).home = event.home;
+  const auto [number, fresh] = impl_->link(kCustomer, event.customer_id, address);
+  if (fresh) impl_->stores[kCustomer]->record(number).home = event.home;
 }
 
 void DecisionState::apply(const eventlog::MerchantUpdated& event, eventlog::Address address) {
@@ -328,6 +313,44 @@ void DecisionState::apply(const eventlog::ListUpdated& event) { impl_->lists.app
 const Lists& DecisionState::lists() const { return impl_->lists; }
 
 eventlog::EventTime DecisionState::stream_time() const { return eventlog::EventTime{impl_->stream_us}; }
+
+bool DecisionState::save(SavedSoFar& saved, std::size_t bytes, eventlog::Piece& piece) const {
+  while (saved.part < kParts) {
+    piece.put(static_cast<std::uint8_t>(saved.part));
+    const std::size_t begin = piece.size();
+    const bool more = impl_->save_part(saved, bytes, piece);
+    if (!more) {
+      ++saved.part;
+      saved.next = 0;
+    }
+    if (piece.size() > begin) return true;
+    piece.clear();
+  }
+  return false;
+}
+
+std::size_t DecisionState::restored_part(std::string_view piece) {
+  return piece.empty() ? kParts : static_cast<std::uint8_t>(piece.front());
+}
+
+bool DecisionState::restore(std::string_view piece) { return impl_->restore(piece); }
+
+void DecisionState::restore_stream_time(eventlog::EventTime newest) {
+  if (newest.value() > impl_->stream_us) impl_->advance(newest.value());
+}
+
+std::uint64_t DecisionState::plan_hash() const {
+  std::string text;
+  for (const KindPlan& kind : impl_->plan.kinds) {
+    text += std::to_string(kind.layout.has_amount) + ' ' + std::to_string(kind.layout.hash_mask);
+    for (std::size_t i = 0; i < kColumns; ++i) {
+      text += ' ' + std::to_string(kind.layout.width[i]) + (kind.last[i] != 0 ? 'l' : ' ');
+    }
+    for (const std::uint16_t filter : kind.filters) text += ' ' + impl_->plan.filters[filter].text();
+    text += '\n';
+  }
+  return XXH3_64bits(text.data(), text.size()) + static_cast<std::uint64_t>(impl_->keep_us);
+}
 
 DecisionStateMemory DecisionState::memory() const {
   DecisionStateMemory memory;

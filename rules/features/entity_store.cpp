@@ -85,6 +85,10 @@ EntityStore::Slab EntityStore::new_slab(std::size_t records) const {
 
 std::uint32_t EntityStore::number_of(std::string_view id) {
   if (const auto found = find(id)) return *found;
+  return add(id);
+}
+
+std::uint32_t EntityStore::add(std::string_view id) {
   const std::uint32_t number = names_.insert(NameTable::hash(id), id);
   if (number % kRecordsPerSlab == 0) slabs_.push_back(new_slab(kRecordsPerSlab));
   new (place(number)) EntityRecord;

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "eventlog/storage/image_file.h"
+#include "eventlog/storage/value_bytes.h"
 #include "rules/features/entity_record.h"
 #include "rules/features/entity_windows.h"
 #include "rules/features/name_table.h"
@@ -34,12 +36,15 @@ class EntityStore {
   std::uint32_t number_of(std::string_view id);
 
   EntityRecord& record(std::uint32_t number) { return *place(number); }
-  // The entity's newest event stands at `address`.
-  void push_link(std::uint32_t number, eventlog::Address address) {
+  // The entity's newest event stands at `address`. False, and nothing happens, when its record holds that event
+  // already: it was restored as of a later one.
+  bool push_link(std::uint32_t number, eventlog::Address address) {
     eventlog::HistoryChain& chain = place(number)->chain;
+    if (address <= chain.newest()) return false;
     chain_bytes_ -= chain.heap_bytes();
     chain.push(address);
     chain_bytes_ += chain.heap_bytes();
+    return true;
   }
   // What an entity that was never seen looks like. Never to be changed.
   EntityRecord& blank() { return *reinterpret_cast<EntityRecord*>(blank_.get()); }
@@ -67,7 +72,17 @@ class EntityStore {
   // Of all entities and their retained entries; the order of entities does not matter.
   std::uint64_t digest() const;
 
+  // Appends entities from number `first` on to `piece`, until it has grown by `bytes` or all are there. Returns the
+  // number that comes next.
+  std::uint32_t save(std::uint32_t first, std::size_t bytes, eventlog::Piece& piece) const;
+  // Adds the entities of a saved piece, whose first number must be size(), as they were; the stream time is set before.
+  // False: the piece is none of this kind's, or not the next one. What was added then is of no use.
+  bool restore(eventlog::ValueReader& piece);
+
  private:
+  void save_entity(std::uint32_t number, eventlog::Piece& piece) const;
+  bool restore_entity(eventlog::ValueReader& piece, const EntryLayout& layout);
+  std::uint32_t add(std::string_view id);
   void widen(Column column);
 
   static constexpr std::size_t kRecordsPerSlab = 512;

@@ -172,6 +172,20 @@ void EntityWindows::insert(EntityRecord& record, const Entry& entry) {
   }
 }
 
+void EntityWindows::restore(EntityRecord& record, const std::byte* entries, std::uint32_t count,
+                            const EntryLayout& layout) {
+  if (layout.width == plan_.layout.width) {
+    rings_->assign(record.ring, entries, count);
+  } else {
+    Entry entry;
+    for (std::uint32_t i = 0; i < count; ++i, entries += layout.stride) {
+      layout.read(entries, rings_->time_us(entries), entry);
+      rings_->insert(record.ring, entry);
+    }
+  }
+  for (const WindowPlan& window : plan_.windows) bounds(record, window).next_us = kBeforeAllUs;
+}
+
 void EntityWindows::forget_expired(EntityRecord& record) {
   while (!record.ring.empty() && record.ring.oldest_us <= horizon_us_) drop_oldest(record);
 }

@@ -40,6 +40,9 @@ class EntityWindows {
   void slide(EntityRecord& record, std::int64_t time_us);
   // A transaction joins the ring, unless it is beyond the horizon.
   void insert(EntityRecord& record, const Entry& entry);
+  // Gives a new record the `count` entries it had, sorted, in `layout`: this kind's, or the same with narrower columns.
+  // Its windows stand before all of them.
+  void restore(EntityRecord& record, const std::byte* entries, std::uint32_t count, const EntryLayout& layout);
   // Sets (or clears) the fraud flag on one entry that matches and does not carry it (does carry it).
   // Nothing happens when there is none: it was forgotten.
   void set_fraud(EntityRecord& record, const LabelledEntry& label);

@@ -1,6 +1,7 @@
 #include "rules/features/entry_ring.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "eventlog/storage/invariant.h"
@@ -267,6 +268,51 @@ void RingStore::split(LargeRing& large, std::size_t chunk) {
   std::memcpy(arena_.at(upper), slot(lower.handle, kept), chunk_bytes(added.count));
   lower.count = kept;
   large.chunks.insert(large.chunks.begin() + static_cast<std::ptrdiff_t>(chunk) + 1, added);
+}
+
+void RingStore::assign(EntryRing& ring, const std::byte* entries, std::uint32_t count) {
+  eventlog::invariant(ring.empty() && ring.slots == 0 && ring.large == 0, "only a new ring is assigned to");
+  if (count == 0) return;
+  ring.base = ring.begin;
+  ring.end = ring.begin + count;
+  if (count <= kSmallMax) {
+    assign_small(ring, entries, count);
+  } else {
+    assign_large(ring, entries, count);
+  }
+  entries_ += count;
+  ring.oldest_us = time_us(entries);
+}
+
+void RingStore::assign_small(EntryRing& ring, const std::byte* entries, std::uint32_t count) {
+  ring.chunks = static_cast<std::uint16_t>((count + kChunk - 1) / kChunk);
+  if (ring.chunks == 1) {
+    ring.slots = static_cast<std::uint8_t>(std::max(kFirstSlots, std::bit_ceil(count)));
+    ring.where = arena_.allocate(chunk_bytes(ring.slots));
+    std::memcpy(arena_.at(ring.where), entries, chunk_bytes(count));
+    return;
+  }
+  ring.slots = kChunk;
+  ring.capacity = static_cast<std::uint16_t>((ring.chunks + kDirectoryStep - 1) / kDirectoryStep * kDirectoryStep);
+  ring.where = arena_.allocate(directory_bytes(ring.capacity));
+  for (std::uint32_t i = 0; i < ring.chunks; ++i) {
+    const ChunkArena::Handle chunk = arena_.allocate(chunk_bytes(kChunk));
+    directory(ring)[i] = chunk;
+    std::memcpy(arena_.at(chunk), entries + chunk_bytes(i * kChunk), chunk_bytes(std::min(kChunk, count - i * kChunk)));
+  }
+}
+
+void RingStore::assign_large(EntryRing& ring, const std::byte* entries, std::uint32_t count) {
+  auto large = std::make_unique<LargeRing>();
+  for (std::uint32_t done = 0; done < count; done += kLargeChunk) {
+    const std::uint32_t filled = std::min(kLargeChunk, count - done);
+    const ChunkArena::Handle chunk = arena_.allocate(chunk_bytes(kLargeChunk));
+    std::memcpy(arena_.at(chunk), entries + chunk_bytes(done), chunk_bytes(filled));
+    large->chunks.push_back({chunk, ring.begin + done, filled});
+  }
+  ring.where = static_cast<std::uint32_t>(large_.size());
+  ring.large = 1;
+  large_.push_back(std::move(large));
 }
 
 std::uint64_t RingStore::bytes() const {

@@ -80,6 +80,8 @@ class RingStore {
   // The oldest entry goes; the ring must not be empty.
   void drop_oldest(EntryRing& ring);
   void clear(EntryRing& ring);
+  // Fills an empty ring with `count` entries, sorted, in this store's layout.
+  void assign(EntryRing& ring, const std::byte* entries, std::uint32_t count);
   // Whether the next insertion at the end takes a new chunk: the moment to drop what expired.
   bool wants_chunk(const EntryRing& ring) const;
 
@@ -115,6 +117,8 @@ class RingStore {
   void drop_first_chunk(EntryRing& ring);
   void release_small(EntryRing& ring);
   void become_large(EntryRing& ring);
+  void assign_small(EntryRing& ring, const std::byte* entries, std::uint32_t count);
+  void assign_large(EntryRing& ring, const std::byte* entries, std::uint32_t count);
   std::byte* open_large(EntryRing& ring, EntryIndex index);
   void split(LargeRing& large, std::size_t chunk);
   void drop_first_large_chunk(LargeRing& large);

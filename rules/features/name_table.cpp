@@ -108,6 +108,20 @@ void NameTable::keep_text(std::string_view text) {
   std::memcpy(kept.bytes, &copy, sizeof(copy));
 }
 
+std::uint32_t NameTable::save(std::uint32_t first, std::size_t bytes, eventlog::Piece& piece) const {
+  const std::size_t begin = piece.size();
+  for (; first < size_ && piece.size() - begin < bytes; ++first) piece.put_text(text(first));
+  return first;
+}
+
+bool NameTable::restore(eventlog::ValueReader& piece) {
+  while (!piece.is_short() && !piece.ok()) {
+    const std::string_view name = piece.take_text();
+    if (!piece.is_short() && intern(name) != size_ - 1) return false;
+  }
+  return piece.ok();
+}
+
 std::uint64_t NameTable::bytes() const {
   return (slots_.size() + old_slots_.size()) * sizeof(Slot) + cells_.size() * kCellsPerSlab * sizeof(Cell) +
          long_bytes_ + long_texts_.capacity() * sizeof(long_texts_[0]);

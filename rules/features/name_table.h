@@ -8,6 +8,9 @@
 #include <string_view>
 #include <vector>
 
+#include "eventlog/storage/image_file.h"
+#include "eventlog/storage/value_bytes.h"
+
 namespace vigil::rules {
 
 // Numbers texts 0, 1, 2 … in the order they come. An open-addressing table keyed by XXH3-64 and confirmed by
@@ -26,6 +29,12 @@ class NameTable {
   // `text` must not be in the table.
   std::uint32_t insert(std::uint64_t hash, std::string_view text);
   std::uint32_t intern(std::string_view text);
+
+  // Appends the texts from number `first` on to `piece`, until it has grown by `bytes`. Returns the number that is
+  // next.
+  std::uint32_t save(std::uint32_t first, std::size_t bytes, eventlog::Piece& piece) const;
+  // Adds the texts of a piece, whose first number must be size(). False when it is none such.
+  bool restore(eventlog::ValueReader& piece);
 
   std::string_view text(std::uint32_t number) const;
   std::size_t size() const { return size_; }

@@ -53,7 +53,7 @@ class Reader {
                std::optional<std::int32_t>& value);
   bool boolean(const toml::table& table, std::string_view key, bool& value);
   bool missing(const toml::table& table, std::string_view key) {
-    return refuse(table.source(), "the rule has no " + quoted(key));
+    return refuse(table.source(), "the rule has no " + in_quotes(key));
   }
   TextPlace place_of_text(const toml::node& node) const;
 
@@ -83,7 +83,7 @@ bool Reader::known_keys(const toml::table& table, std::span<const std::string_vi
     if (!unknown || key.source().begin < unknown->source().begin) unknown = &key;
   }
   if (!unknown) return true;
-  return refuse(unknown->source(), "unknown key " + quoted(unknown->str()) + " in " + std::string(what) +
+  return refuse(unknown->source(), "unknown key " + in_quotes(unknown->str()) + " in " + std::string(what) +
                                        did_you_mean(unknown->str(), keys));
 }
 
@@ -91,7 +91,7 @@ bool Reader::text(const toml::table& table, std::string_view key, std::optional<
   const toml::node* node = table.get(key);
   if (!node) return true;
   value = node->value_exact<std::string>();
-  return value || refuse(node->source(), quoted(key) + " must be a string, got " + std::string(type_name(*node)));
+  return value || refuse(node->source(), in_quotes(key) + " must be a string, got " + std::string(type_name(*node)));
 }
 
 bool Reader::integer(const toml::table& table, std::string_view key, std::int64_t min, std::int64_t max,
@@ -100,10 +100,10 @@ bool Reader::integer(const toml::table& table, std::string_view key, std::int64_
   if (!node) return true;
   const auto number = node->value_exact<std::int64_t>();
   if (!number) {
-    return refuse(node->source(), quoted(key) + " must be an integer, got " + std::string(type_name(*node)));
+    return refuse(node->source(), in_quotes(key) + " must be an integer, got " + std::string(type_name(*node)));
   }
   if (*number < min || *number > max) {
-    return refuse(node->source(), quoted(key) + " must be between " + std::to_string(min) + " and " +
+    return refuse(node->source(), in_quotes(key) + " must be between " + std::to_string(min) + " and " +
                                       std::to_string(max) + ", got " + std::to_string(*number));
   }
   value = static_cast<std::int32_t>(*number);
@@ -115,7 +115,7 @@ bool Reader::boolean(const toml::table& table, std::string_view key, bool& value
   if (!node) return true;
   const auto given = node->value_exact<bool>();
   if (!given) {
-    return refuse(node->source(), quoted(key) + " must be true or false, got " + std::string(type_name(*node)));
+    return refuse(node->source(), in_quotes(key) + " must be true or false, got " + std::string(type_name(*node)));
   }
   value = *given;
   return true;
@@ -148,7 +148,7 @@ bool Reader::id_of(const toml::table& table, std::string& id) {
   const auto [earlier, added] = lines_of_ids_.emplace(*given, where.begin.line);
   if (!added) {
     return refuse(where,
-                  "the id " + quoted(*given) + " is taken by the rule at line " + std::to_string(earlier->second));
+                  "the id " + in_quotes(*given) + " is taken by the rule at line " + std::to_string(earlier->second));
   }
   id = std::move(*given);
   return true;
@@ -166,7 +166,7 @@ bool Reader::outcome_of(const toml::table& table, Outcome& outcome) {
     return true;
   }
   return refuse(table.get("outcome")->source(),
-                "unknown outcome " + quoted(*given) + " (approve, review or decline)" + did_you_mean(*given, names));
+                "unknown outcome " + in_quotes(*given) + " (approve, review or decline)" + did_you_mean(*given, names));
 }
 
 bool Reader::severity_of(const toml::table& table, Severity& severity) {
@@ -178,7 +178,7 @@ bool Reader::severity_of(const toml::table& table, Severity& severity) {
     severity = static_cast<Severity>(i);
     return true;
   }
-  return refuse(table.get("severity")->source(), "unknown severity " + quoted(*given) + " (P0, P1, P2 or P3)");
+  return refuse(table.get("severity")->source(), "unknown severity " + in_quotes(*given) + " (P0, P1, P2 or P3)");
 }
 
 bool Reader::cooldown_of(const toml::table& table, std::int64_t& cooldown_us) {
@@ -187,7 +187,8 @@ bool Reader::cooldown_of(const toml::table& table, std::int64_t& cooldown_us) {
   if (!given) return true;
   const toml::source_region& where = table.get("cooldown")->source();
   const auto us = parse_duration_us(*given);
-  if (!us) return refuse(where, "malformed duration " + quoted(*given) + " (like \"30s\", \"10m\", \"24h\", \"7d\")");
+  if (!us)
+    return refuse(where, "malformed duration " + in_quotes(*given) + " (like \"30s\", \"10m\", \"24h\", \"7d\")");
   if (*us > kRuleCooldownUsMax) return refuse(where, "'cooldown' must be at most 30d");
   cooldown_us = *us;
   return true;

@@ -296,6 +296,8 @@ TEST_F(EngineTest, ReferenceDataIsRecordedWhenItChanges) {
   EXPECT_EQ(run(UpdateRate{{*Code::parse("USD"), *Code::parse("EUR"), 5}}).status, ReplyStatus::applied);
   EXPECT_EQ(run(UpdateRate{{*Code::parse("USD"), *Code::parse("EUR"), 5}}).status, ReplyStatus::unchanged);
   EXPECT_EQ(run(UpdateRate{{*Code::parse("USD"), *Code::parse("EUR"), 0}}).status, ReplyStatus::refused);
+  open();
+  EXPECT_NE(run(UpdateRate{{*Code::parse("USD"), *Code::parse("EUR"), 5}}).position, eventlog::Position{});
 }
 
 TEST_F(EngineTest, NewFeaturesSeeThePastAndBadOnesAreRefused) {
@@ -327,6 +329,24 @@ TEST_F(EngineTest, NewRulesApplyFromTheNextTransactionAndOldAnswersKeepTheirs) {
   ASSERT_EQ(old.matched.size(), 1u);
   EXPECT_EQ(old.rule_set->rules()[old.matched[0]].id, "velocity");
   EXPECT_EQ(run(ActivateRules{"[[rule]]\nid = 1\n", "r.toml"}).status, ReplyStatus::refused);
+}
+
+// Rule sets that a reply of the batch points into outlive the state that an activation replaces.
+TEST_F(EngineTest, AnActivationLeavesTheAnswersBeforeItInItsBatch) {
+  for (int i = 0; i < 3; ++i) submit(transaction("t" + std::to_string(i), i));
+  std::string wider(kFeatures);
+  wider += "[[feature]]\nname = \"customer_count_2h\"\nentity = \"customer\"\naggregate = \"count\"\nwindow = \"2h\"\n";
+  const std::vector<Command> batch{{SubmitTransaction{transaction("t3", 3)}, "{}", "test"},
+                                   {ActivateFeatures{wider, "f.toml"}, "{}", "test"},
+                                   {SubmitTransaction{transaction("t4", 4)}, "{}", "test"},
+                                   {UpdatePolicy{"clock = \"stream\"\nhorizon = \"30d\"\n", "p.toml"}, "{}", "test"},
+                                   {SubmitTransaction{transaction("t5", 5)}, "{}", "test"}};
+  const auto taken = engine_->submit(batch, replies_);
+  ASSERT_TRUE(taken && *taken == batch.size());
+  for (const std::size_t decided : {0, 2, 4}) {
+    ASSERT_EQ(replies_[decided].matched.size(), 1u);
+    EXPECT_EQ(replies_[decided].rule_set->rules()[replies_[decided].matched[0]].id, "velocity");
+  }
 }
 
 TEST_F(EngineTest, PolicyChangesAreRecordedAndBadOnesRefused) {

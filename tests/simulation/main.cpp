@@ -75,9 +75,9 @@ void print(const Progress& all, double seconds) {
               number(c.power_cuts), number(c.kills), number(c.poisoned));
   std::printf(
       "%llu requests, %llu acknowledged, %llu positions, %llu segments; %llu torn tails cut; %llu damages at rest, "
-      "%llu refusals, %llu last commits lost to damage\n",
+      "%llu refusals, %llu last commits lost to damage; %llu boots began from an image\n",
       number(c.requests), number(c.acknowledged), number(c.positions), number(c.segments), number(c.torn_tails),
-      number(c.damages), number(c.refusals), number(c.tails_lost));
+      number(c.damages), number(c.refusals), number(c.tails_lost), number(c.from_images));
 }
 
 // Runs the seeds on all processors; the first that fails ends all.

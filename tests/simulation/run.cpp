@@ -7,6 +7,7 @@
 #include <set>
 
 #include "commands/engine.h"
+#include "commands/write_state.h"
 #include "tests/simulation/environment.h"
 #include "tests/simulation/found_frames.h"
 #include "tests/simulation/history.h"
@@ -23,7 +24,9 @@ namespace {
 
 const std::filesystem::path kData = "/simulated";
 const std::filesystem::path kLog = kData / "log";
+const std::filesystem::path kImage = kData / "models" / "decision_state.image";
 constexpr std::uint64_t kDamagePerMille = 30;
+constexpr std::uint64_t kImageDamagePerMille = 30;
 constexpr std::uint64_t kCallsPerBoot = 260;  // about as many as a boot makes
 
 std::string text(const Answer& answer) {
@@ -167,11 +170,23 @@ class Run {
     }
     read_on(~std::uint64_t{0}, true);
     digests_.erase(digests_.upper_bound(durable), digests_.end());
+    if (engine_->state_report().image.value() != 0) check_image();
     if (!damaged_) {
       const auto digest = digests_.find(durable);
       if (digest != digests_.end() && digest->second != engine_->state().digest()) {
         throw Violation{"the state replayed up to " + std::to_string(durable) + " is not what it was"};
       }
+    }
+  }
+
+  // What came from an image and the events behind it is what the whole log leads to.
+  void check_image() {
+    ++result_.counts.from_images;
+    const auto replayed = commands::WriteState::replay(engine_->log(), 0);
+    if (!replayed) return unreadable(replayed.error());
+    if ((*replayed)->decision().digest() != engine_->state().digest()) {
+      throw Violation{"the state from the image of " + std::to_string(engine_->state_report().image.value()) +
+                      " is not what the log leads to"};
     }
   }
 
@@ -345,6 +360,8 @@ class Run {
     } else {
       ++result_.counts.kills;
     }
+    // An image is no part of the log: whatever becomes of it, nothing is lost.
+    if (random_.per_mille(kImageDamagePerMille)) disk_.flip_a_bit(random_, kImage, 0, kFileBytesMax);
     const bool anything = random_.per_mille(kDamagePerMille), last_frame = random_.per_mille(kDamagePerMille);
     if (damaged_ || anything || last_frame) look_at_frames();
     if ((anything && damage_anything()) || (last_frame && damage_last_frame())) damage_done();
@@ -432,6 +449,7 @@ void RunResult::Counts::add(const Counts& other) {
   damages += other.damages;
   refusals += other.refusals;
   tails_lost += other.tails_lost;
+  from_images += other.from_images;
 }
 
 RunResult run_seed(std::uint64_t seed, bool trace) { return Run(seed, trace).run(); }

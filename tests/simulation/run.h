@@ -16,6 +16,7 @@ struct RunResult {
   struct Counts {
     std::uint64_t boots = 0, requests = 0, acknowledged = 0, positions = 0, segments = 0;
     std::uint64_t power_cuts = 0, kills = 0, poisoned = 0, torn_tails = 0, damages = 0, refusals = 0, tails_lost = 0;
+    std::uint64_t from_images = 0;  // boots that began from an image of the state
     void add(const Counts& other);
   };
   Counts counts;

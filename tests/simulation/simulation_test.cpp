@@ -28,6 +28,7 @@ TEST(Simulation, NoSeedBreaksAPromise) {
   EXPECT_GT(sum.torn_tails, VIGIL_SIMULATION_SEEDS / 50);
   EXPECT_GT(sum.segments, sum.power_cuts / 2);
   EXPECT_GT(sum.poisoned, VIGIL_SIMULATION_SEEDS / 50);
+  EXPECT_GT(sum.from_images, VIGIL_SIMULATION_SEEDS / 50);
 }
 
 }  // namespace

@@ -142,6 +142,7 @@ commands::EngineOptions Workload::options() {
   options.features_toml = kFeatures;
   options.rules_toml = kRules;
   options.policy.clock = commands::ReferenceClock::stream;
+  options.image_interval_bytes = 16 << 10;  // a few frames
   return options;
 }
 

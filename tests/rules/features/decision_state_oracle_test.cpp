@@ -1,6 +1,7 @@
 // DecisionState against the plain evaluation of the definitions, on streams built to hurt.
 #include <gtest/gtest.h>
 #include <functional>
+#include <memory>
 #include <random>
 #include <set>
 #include <stdexcept>
@@ -113,13 +114,43 @@ class Comparison {
   // The events once more into another state, with observations at odd moments or none.
   void replay(DecisionState& other, bool observing) {
     std::vector<Value> slots(kTransactionFields), values(catalogue_.size());
-    std::uint64_t address = 8;
-    for (const auto& event : events_) {
-      if (observing && address % 5 == 0) observe(other, decided_[address % decided_.size()], slots, values);
-      event(other, eventlog::Address{address});
-      address += 8;
+    for (std::size_t i = 0; i < events_.size(); ++i) {
+      if (observing && i % 5 == 0) observe(other, decided_[i % decided_.size()], slots, values);
+      events_[i](other, address_of(i));
     }
   }
+  // The events into another state, of which an image is taken meanwhile, a piece between any two events; then that
+  // image restored, and the events since it was begun. `from` is the event before which the image is begun.
+  std::unique_ptr<DecisionState> restored(std::size_t from, std::size_t piece_bytes, unsigned events_per_piece) {
+    DecisionState source(catalogue_, kLatenessUs);
+    std::vector<eventlog::Piece> pieces;
+    SavedSoFar saved;
+    bool more = true;
+    std::vector<Value> slots(kTransactionFields), values(catalogue_.size());
+    for (std::size_t i = 0; i < events_.size(); ++i) {
+      if (i % 7 == 0) observe(source, decided_[i % decided_.size()], slots, values);
+      if (i >= from && (i - from) % events_per_piece == 0 && more)
+        more = save_piece(source, saved, piece_bytes, pieces);
+      events_[i](source, address_of(i));
+    }
+    while (more) more = save_piece(source, saved, piece_bytes, pieces);
+    auto state = std::make_unique<DecisionState>(catalogue_, kLatenessUs);
+    state->restore_stream_time(source.stream_time());
+    for (const eventlog::Piece& piece : pieces) EXPECT_TRUE(state->restore(piece.view()));
+    for (std::size_t i = from; i < events_.size(); ++i) events_[i](*state, address_of(i));
+    return state;
+  }
+  void expect_same(DecisionState& other) {
+    EXPECT_EQ(other.digest(), state_.digest());
+    for (int i = 0; i < 20; ++i) {
+      const Payment next = sample();
+      const std::vector<Value> values = values_of(other, next), live = values_of(state_, next);
+      for (std::size_t f = 0; f < values.size(); ++f) {
+        ASSERT_EQ(describe(values[f]), describe(live[f])) << catalogue_.features()[f].name;
+      }
+    }
+  }
+  std::size_t events() const { return events_.size(); }
   Payment sample() { return payment(1 << 20); }
   std::vector<Value> values_of(DecisionState& state, const Payment& payment) {
     std::vector<Value> slots(kTransactionFields), values(catalogue_.size());
@@ -161,8 +192,17 @@ class Comparison {
   }
 
   void record(std::function<void(DecisionState&, eventlog::Address)> event) {
-    event(state_, eventlog::Address{8 + 8 * events_.size()});
+    event(state_, address_of(events_.size()));
     events_.push_back(std::move(event));
+  }
+
+  static eventlog::Address address_of(std::size_t event) { return eventlog::Address{8 + 8 * event}; }
+  static bool save_piece(const DecisionState& state, SavedSoFar& saved, std::size_t bytes,
+                         std::vector<eventlog::Piece>& pieces) {
+    eventlog::Piece piece;
+    if (!state.save(saved, bytes, piece)) return false;
+    pieces.push_back(std::move(piece));
+    return true;
   }
 
   void step(int number) {
@@ -302,17 +342,43 @@ TEST(DecisionStateOracle, ReplayedEventsGiveTheSameDigestAndTheSameValues) {
     for (const bool observing : {false, true}) {
       DecisionState replayed(catalogue(), kLatenessUs);
       comparison.replay(replayed, observing);
-      EXPECT_EQ(replayed.digest(), comparison.state().digest());
-      for (int i = 0; i < 20; ++i) {
-        const Payment next = comparison.sample();
-        const std::vector<Value> values = comparison.values_of(replayed, next);
-        const std::vector<Value> live = comparison.values_of(comparison.state(), next);
-        for (std::size_t f = 0; f < values.size(); ++f) {
-          ASSERT_EQ(describe(values[f]), describe(live[f])) << catalogue().features()[f].name;
-        }
-      }
+      comparison.expect_same(replayed);
     }
   }
+}
+
+// Whatever the moment it is begun, the size of its pieces and what happens between them.
+TEST(DecisionStateOracle, AnImageAndTheEventsSinceGiveTheSameState) {
+  for (unsigned seed = 71; seed <= 76 && !HasFailure(); ++seed) {
+    Comparison comparison(catalogue(), {.seed = seed, .transactions = 400, .label_percent = 60});
+    comparison.run();
+    std::mt19937 random(seed);
+    for (int turn = 0; turn < 12 && !HasFailure(); ++turn) {
+      const std::size_t from = random() % (comparison.events() + 1);
+      const std::size_t piece_bytes = std::size_t{1} << (random() % 16);
+      const unsigned events_per_piece = 1 + random() % 40;
+      const auto restored = comparison.restored(from, piece_bytes, events_per_piece);
+      comparison.expect_same(*restored);
+    }
+  }
+}
+
+TEST(DecisionStateOracle, AnImageOfLongSilencesAndOfAHotMerchantGivesTheSameState) {
+  Comparison silent(catalogue(), {.seed = 81, .transactions = 500, .customers = 6, .seconds_per_step = 2500});
+  silent.run();
+  for (const std::size_t from : {std::size_t{0}, silent.events() / 2}) {
+    silent.expect_same(*silent.restored(from, 512, 3));
+  }
+  const Catalogue of_merchants = parsed(hurtful_catalogue({"merchant"}));
+  Comparison hot(of_merchants, {.seed = 82,
+                                .transactions = 1300,
+                                .customers = 300,
+                                .merchants = 1,
+                                .devices = 50,
+                                .seconds_per_step = 1,
+                                .late_percent = 15});
+  hot.run();
+  for (const std::size_t from : {std::size_t{9}, hot.events() - 40}) hot.expect_same(*hot.restored(from, 4096, 2));
 }
 
 }  // namespace
