@@ -25,7 +25,7 @@ namespace {
 constexpr std::size_t kPieceBytes = 256 << 10;
 // More than this is not put before a slow disk: the image waits.
 constexpr std::uint64_t kWaitingMax = 32 << 20;
-constexpr std::uint64_t kIntervalsMax = 4;
+constexpr std::uint64_t kIntervalsMax = 2;
 // How many threads restore an image, and how many bytes are worth another one.
 constexpr std::size_t kThreadsMax = 4;
 constexpr std::uint64_t kThreadsWorthBytes = 4 << 20;

@@ -50,7 +50,7 @@ eventlog::Expected<RestoredState> restore_state(eventlog::Environment& environme
 // interval.
 class StateImages {
  public:
-  // An image is begun when the log has grown by `interval_bytes` since the last, by more (up to four times) when
+  // An image is begun when the log has grown by `interval_bytes` since the last, by more (up to twice that) when
   // images are large. 0: never.
   StateImages(eventlog::Environment& environment, const eventlog::Log& log, std::filesystem::path path,
               std::uint64_t interval_bytes);

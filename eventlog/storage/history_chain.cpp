@@ -26,7 +26,10 @@ std::size_t HistoryChain::root_count(std::uint64_t length) {
 HistoryChain HistoryChain::restore(std::uint64_t length, std::span<const Address> roots) {
   invariant(roots.size() == root_count(length) && length <= UINT32_MAX, "roots belong to the length");
   HistoryChain chain;
-  while (chain.capacity_ < roots.size()) chain.grow();
+  if (roots.size() > 1) {
+    chain.capacity_ = static_cast<std::uint8_t>(std::bit_ceil(roots.size()));
+    chain.many_ = new Address[chain.capacity_];
+  }
   std::copy(roots.begin(), roots.end(), const_cast<Address*>(chain.begin()));
   for (std::uint64_t left = length; left > 0;) {
     const std::uint64_t size = largest_tree(left);

@@ -1,8 +1,12 @@
 // Entities as bytes, for the image of the decision state.
 //
-// A piece: number of its first entity, how many follow, the layout of their entries; then each entity: id, lifetime,
-// home, the numbers of `last` features, history, and its retained entries as they stand in memory. Windows and sums are
-// not saved: the first look at an entity slides them over its entries, as after a replay.
+// A piece: number of its first entity, how many entities there are in all so far, the layout of their entries; then
+// groups of up to kGroup entities: how many, their ids, and of each lifetime, home, the numbers of `last` features,
+// history, and its retained entries as they stand in memory. Windows and sums are not saved: the first look at an
+// entity slides them over its entries, as after a replay.
+#include <algorithm>
+#include <array>
+
 #include "eventlog/storage/history_chain.h"
 #include "rules/features/entity_store.h"
 
@@ -16,7 +20,9 @@ using eventlog::Piece;
 using eventlog::Place;
 using eventlog::ValueReader;
 
-constexpr std::size_t kCountAt = sizeof(std::uint32_t);  // of a piece, behind the first number
+// Ids stand together, so that the places of the next are on their way to the cache while one is restored.
+constexpr std::uint32_t kGroup = 32;
+constexpr std::uint32_t kReservedMax = 1 << 24;  // whatever a piece says
 
 void put(Piece& piece, const std::optional<Place>& place) {
   piece.put(static_cast<std::uint8_t>(place.has_value()));
@@ -100,19 +106,22 @@ void put_entries(Piece& piece, const EntityWindows& windows, const EntryRing& ri
 }  // namespace
 
 std::uint32_t EntityStore::save(std::uint32_t first, std::size_t bytes, Piece& piece) const {
-  const std::size_t header = piece.size();
-  piece.put(first).put(std::uint32_t{0});
+  const auto all = static_cast<std::uint32_t>(names_.size());
+  piece.put(first).put(all);
   put(piece, windows_.plan().layout);
   const std::size_t begin = piece.size();
-  std::uint32_t next = first;
-  for (; next < names_.size() && piece.size() - begin < bytes; ++next) save_entity(next, piece);
-  piece.change(header + kCountAt, next - first);
-  return next;
+  while (first < all && piece.size() - begin < bytes) {
+    const std::uint32_t count = std::min(kGroup, all - first);
+    piece.put(count);
+    for (std::uint32_t i = 0; i < count; ++i) piece.put_text(names_.text(first + i));
+    for (std::uint32_t i = 0; i < count; ++i) save_entity(first + i, piece);
+    first += count;
+  }
+  return first;
 }
 
 void EntityStore::save_entity(std::uint32_t number, Piece& piece) const {
   const EntityRecord& record = *place(number);
-  piece.put_text(names_.text(number));
   put(piece, record.lifetime);
   put(piece, record.home);
   for (const RecordOffset last : windows_.plan().last) {
@@ -124,21 +133,34 @@ void EntityStore::save_entity(std::uint32_t number, Piece& piece) const {
 
 bool EntityStore::restore(ValueReader& piece) {
   if (piece.take<std::uint32_t>() != names_.size()) return false;
-  const auto count = piece.take<std::uint32_t>();
+  names_.reserve(std::min(piece.take<std::uint32_t>(), kReservedMax));
   EntryLayout layout;
   if (!take(piece, windows_.plan().layout, layout)) return false;
   for (std::size_t i = 0; i < kColumns; ++i) {
     if (layout.width[i] > windows_.plan().layout.width[i]) widen(static_cast<Column>(i));
   }
-  for (std::uint32_t i = 0; i < count; ++i) {
-    if (!restore_entity(piece, layout)) return false;
+  while (!piece.is_short() && !piece.ok()) {
+    if (!restore_group(piece, layout)) return false;
   }
   return piece.ok();
 }
 
-bool EntityStore::restore_entity(ValueReader& piece, const EntryLayout& layout) {
-  const std::string_view id = piece.take_text();
-  if (id.empty() || find(id)) return false;
+bool EntityStore::restore_group(ValueReader& piece, const EntryLayout& layout) {
+  std::array<std::string_view, kGroup> ids;
+  const auto count = piece.take<std::uint32_t>();
+  if (count > kGroup) return false;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    ids[i] = piece.take_text();
+    if (ids[i].empty()) return false;
+    prefetch_slot(NameTable::hash(ids[i]));
+  }
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (names_.find(NameTable::hash(ids[i]), ids[i]) || !restore_entity(ids[i], piece, layout)) return false;
+  }
+  return true;
+}
+
+bool EntityStore::restore_entity(std::string_view id, ValueReader& piece, const EntryLayout& layout) {
   EntityRecord& record = *place(add(id));
   take(piece, record.lifetime);
   record.home = take_place(piece);

@@ -81,7 +81,8 @@ class EntityStore {
 
  private:
   void save_entity(std::uint32_t number, eventlog::Piece& piece) const;
-  bool restore_entity(eventlog::ValueReader& piece, const EntryLayout& layout);
+  bool restore_group(eventlog::ValueReader& piece, const EntryLayout& layout);
+  bool restore_entity(std::string_view id, eventlog::ValueReader& piece, const EntryLayout& layout);
   std::uint32_t add(std::string_view id);
   void widen(Column column);
 

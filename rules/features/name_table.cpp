@@ -1,6 +1,7 @@
 #include "rules/features/name_table.h"
 
 #include <xxhash.h>
+#include <bit>
 #include <cstring>
 
 #include "eventlog/storage/invariant.h"
@@ -84,6 +85,13 @@ std::uint32_t NameTable::insert(std::uint64_t hash, std::string_view text) {
   ++size_;
   place(slots_, Slot{tag_of(hash), static_cast<std::uint32_t>(size_)});
   return static_cast<std::uint32_t>(size_ - 1);
+}
+
+void NameTable::reserve(std::size_t texts) {
+  const std::size_t slots = std::bit_ceil(2 * texts + 2);
+  if (size_ != 0 || slots <= slots_.size()) return;
+  slots_ = std::vector<Slot>(slots);
+  mask_ = slots - 1;
 }
 
 std::uint32_t NameTable::intern(std::string_view text) {

@@ -29,6 +29,8 @@ class NameTable {
   // `text` must not be in the table.
   std::uint32_t insert(std::uint64_t hash, std::string_view text);
   std::uint32_t intern(std::string_view text);
+  // An empty table grows at once to what so many texts need.
+  void reserve(std::size_t texts);
 
   // Appends the texts from number `first` on to `piece`, until it has grown by `bytes`. Returns the number that is
   // next.

@@ -58,3 +58,13 @@ header += segment[:120] + segment[8192:8192 + 120] + segment[12288 - 48:12288]
 header += bytes(512 - len(header))
 put("archive", "golden", b"\3" + header + b"".join(packed) + table)
 put("archive", "unrepaired", b"\0" + header + b"".join(packed) + table)
+
+# The pieces of an image of the decision state, without their headers and the last one, which is a summary. The file
+# itself was written by an engine with the built-in features; a new kStateVersion asks for a new one.
+image = (here / "corpus/state_image/file").read_bytes()[1:]
+pieces, at = [], 16
+while (size := struct.unpack_from("<I", image, at)[0]) != 0:
+    pieces.append(image[at + 16:at + 16 + size])
+    at += 16 + size
+stream_time = struct.pack("<q", 1_700_000_000_000_000)
+put("state_image", "pieces", b"\1" + stream_time + b"".join(struct.pack("<H", len(p)) + p for p in pieces[:-1]))
