@@ -104,13 +104,17 @@ Expected<Reply> Recorder::update(const UpdatePolicy& command, ReplyTexts& texts)
   auto policy = Policy::parse(command.text, std::string(command.file));
   if (!policy) return refuse("bad_policy", "policy", policy.error().text, texts);
   if (*policy == state_->policy()) return replied(ReplyStatus::unchanged, newest_);
-  const Policy& current = state_->policy();
-  const bool longer = policy->horizon_us + policy->future_skew_us > current.horizon_us + current.future_skew_us;
+  Lateness lateness = state_->lateness();
+  lateness.allow(*policy);
+  if (auto kept = check_kept(*state_->catalogue(), lateness); !kept) {
+    return refuse("horizon_too_long", "policy", kept.error().text, texts);
+  }
   const std::string text = policy->to_toml();
   const eventlog::PolicyUpdated event{text};
   const auto placed = append(frame(), event);
-  // A longer horizon needs window entries that were already let go: they come back from the log.
-  if (auto done = longer ? settle_and_replay() : state_->apply(event, placed); !done)
+  // Later transactions need window entries that were already let go: they come back from the log.
+  const bool later = lateness.us() > state_->kept_lateness_us();
+  if (auto done = later ? settle_and_replay() : state_->apply(event, placed); !done)
     return std::unexpected(done.error());
   return replied(ReplyStatus::applied, placed.position);
 }
@@ -120,6 +124,9 @@ Expected<Reply> Recorder::activate(const ActivateFeatures& command, ReplyTexts& 
   if (!catalogue) return refuse("bad_features", "features", catalogue.error().text, texts);
   if (catalogue->sha256() == state_->catalogue()->sha256()) {
     return replied(ReplyStatus::unchanged, newest_);
+  }
+  if (auto kept = check_kept(*catalogue, state_->lateness()); !kept) {
+    return refuse("horizon_too_long", "features", kept.error().text, texts);
   }
   // Rules were checked against the features in force. Built-in ones follow the new catalogue by themselves.
   std::string rules_text = state_->rule_set()->text();
@@ -154,9 +161,11 @@ Expected<void> Recorder::settle_and_replay() {
 }
 
 Expected<void> Recorder::bootstrap(const EngineOptions& options) {
+  const std::string policy_text = options.policy.to_toml();
+  Lateness lateness = state_->lateness();
   if (!state_->has_policy()) {
-    const std::string text = options.policy.to_toml();
-    append(frame(), eventlog::PolicyUpdated{text});
+    if (auto policy = Policy::parse(policy_text, "the policy"); !policy) return std::unexpected(policy.error());
+    lateness.allow(options.policy);
   }
   const std::string_view features_text =
       options.features_toml.empty() ? rules::default_features_toml() : std::string_view(options.features_toml);
@@ -166,8 +175,10 @@ Expected<void> Recorder::bootstrap(const EngineOptions& options) {
     auto parsed = rules::Catalogue::parse(features_text, options.features_file);
     if (!parsed) return std::unexpected(parsed.error());
     catalogue = &fresh.emplace(std::move(*parsed));
-    append(frame(), eventlog::FeaturesActivated{1, fresh->text(), fresh->sha256()});
   }
+  if (auto kept = check_kept(*catalogue, lateness); !kept) return kept;
+  if (!state_->has_policy()) append(frame(), eventlog::PolicyUpdated{policy_text});
+  if (fresh) append(frame(), eventlog::FeaturesActivated{1, fresh->text(), fresh->sha256()});
   if (state_->rule_set() == nullptr) {
     const std::string rules_text =
         options.rules_toml.empty() ? rules::built_in_rules_for(*catalogue) : options.rules_toml;

@@ -361,6 +361,57 @@ TEST_F(EngineTest, PolicyChangesAreRecordedAndBadOnesRefused) {
   EXPECT_EQ(engine_->policy().horizon_us, 30 * kDayUs);
 }
 
+TEST_F(EngineTest, WhatNoWindowCanBeKeptForIsRefusedAndNotRecorded) {
+  const std::size_t before = events().size();
+  EXPECT_EQ(run(UpdatePolicy{"clock = \"stream\"\nhorizon = \"900d\"\n", "p.toml"}).reasons[0].code, "bad_policy");
+  const Reply policy = run(UpdatePolicy{"clock = \"stream\"\nhorizon = \"810d\"\n", "p.toml"});
+  ASSERT_EQ(policy.status, ReplyStatus::refused);
+  EXPECT_EQ(policy.reasons[0].code, "horizon_too_long");
+  EXPECT_EQ(events().size(), before);
+  EXPECT_EQ(run(UpdatePolicy{"clock = \"stream\"\nhorizon = \"700d\"\n", "p.toml"}).status, ReplyStatus::applied);
+  // A short horizon later does not help: late transactions of the long one may be in the log.
+  EXPECT_EQ(run(UpdatePolicy{"clock = \"stream\"\nhorizon = \"1d\"\n", "p.toml"}).status, ReplyStatus::applied);
+  std::string longer(kFeatures);
+  longer += "[[feature]]\nname = \"a\"\nentity = \"customer\"\naggregate = \"count\"\nwindow = \"200d\"\n";
+  const Reply features = run(ActivateFeatures{longer, "f.toml"});
+  ASSERT_EQ(features.status, ReplyStatus::refused);
+  EXPECT_EQ(features.reasons[0].code, "horizon_too_long");
+  EXPECT_EQ(events().size(), before + 2);
+  open();
+  EXPECT_EQ(submit(transaction("t1")).status, ReplyStatus::decided);
+}
+
+TEST_F(EngineTest, APolicyThatCannotBeKeptIsAnErrorAtOpenAndNotRecorded) {
+  const auto fresh = directory_ / "fresh";
+  for (const std::int64_t days : {810, 900, 106'751'991}) {
+    EngineOptions options = options_;
+    options.policy.horizon_us = days * kDayUs;
+    const auto opened = Engine::open(environment_, fresh, options);
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().kind, eventlog::ErrorKind::invalid);
+    EXPECT_NE(opened.error().text.find("814"), std::string::npos) << opened.error().text;
+  }
+  EXPECT_TRUE(Engine::open(environment_, fresh, options_));
+}
+
+// Stream time may stand ahead by an earlier policy's skew when a later one accepts back by its longer horizon.
+TEST_F(EngineTest, WindowsReachBackByTheHorizonOfOnePolicyFromTheSkewOfAnother) {
+  const std::int64_t now_us = environment_.now().value();
+  ASSERT_EQ(run(UpdatePolicy{"future_skew = \"40d\"\n", "p.toml"}).status, ReplyStatus::applied);
+  auto ahead = transaction("ahead");
+  ahead.event_time = EventTime{now_us + 39 * kDayUs};
+  ASSERT_EQ(submit(ahead).status, ReplyStatus::decided);
+  ASSERT_EQ(run(UpdatePolicy{"horizon = \"30d\"\n", "p.toml"}).status, ReplyStatus::applied);
+  for (int i = 0; i < 3; ++i) {
+    const std::string id = "late" + std::to_string(i);
+    auto late = transaction(id);
+    late.event_time = EventTime{now_us - 29 * kDayUs + i};
+    const Reply reply = submit(late);
+    ASSERT_EQ(reply.status, ReplyStatus::decided);
+    EXPECT_EQ(reply.outcome, i < 2 ? Outcome::approve : Outcome::review);
+  }
+}
+
 TEST_F(EngineTest, LiveStateEqualsReplayedState) {
   for (int i = 0; i < 500; ++i) {
     const std::string customer = "c" + std::to_string(i % 7);
