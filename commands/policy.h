@@ -36,8 +36,8 @@ struct Policy {
   friend bool operator==(const Policy&, const Policy&) = default;
 };
 
-// How much older than stream time a transaction may be, under any of the policies allowed here: stream time may have run
-// ahead of the wall clock by the skew of one before another accepts back by its horizon.
+// How much older than stream time a transaction may be, under any of the policies allowed here: stream time may have
+// run ahead of the wall clock by the skew of one before another accepts back by its horizon.
 struct Lateness {
   std::int64_t horizon_us = 0, future_skew_us = 0;  // the longest of each
 

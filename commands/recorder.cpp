@@ -97,7 +97,9 @@ Expected<Reply> Recorder::submit(const SubmitTransaction& command, const Command
   const eventlog::Transaction& transaction = command.transaction;
   const Moment moment{frame().ingest_time(), state_->decision().stream_time()};
   auto known = recall(transaction.id);
-  if (known && !*known && too_old(transaction, state_->policy(), moment)) {
+  if (known && !*known &&
+      (transaction.event_time < state_->transactions().forgotten_before() ||
+       too_old(transaction, state_->policy(), moment))) {
     known = recall_from_history(transaction.id);
   }
   if (!known) return std::unexpected(known.error());

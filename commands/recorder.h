@@ -64,7 +64,7 @@ class Recorder {
                          ReplyTexts& texts);
   Result refuse(std::string_view code, std::string_view field, std::string text, ReplyTexts& texts);
 
-  // The decided event of a transaction id: within the horizon from memory, and on request from the whole log.
+  // The decided event of a transaction id: from memory while it was not forgotten, and on request from the whole log.
   struct Known {
     eventlog::Record record;
     eventlog::TransactionDecided event;

@@ -83,6 +83,8 @@ class WriteState {
   // Puts a piece in. Pieces of one part in their order; different parts may be restored by different threads at once.
   // False: this is no such piece; the state is of no use.
   bool restore(std::string_view piece);
+  // Before the first restore(): transactions().forgotten_before() when the last piece was saved.
+  void restore_forgotten_before(eventlog::EventTime time) { transactions_.restore_forgotten_before(time); }
   // Whether the decision state keeps all that the newest features and every policy so far ask for. Not so when events
   // behind an image brought new ones: then only a replay helps.
   bool keeps_enough() const;

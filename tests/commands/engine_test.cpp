@@ -187,6 +187,43 @@ TEST_F(EngineTest, ARepeatAtTheEdgeOfTheHorizonIsKnownWhenStreamTimeRunsAhead) {
   EXPECT_EQ(again.position, first.position);
 }
 
+TEST_F(EngineTest, ARepeatIsKnownWhenTheHorizonThatForgotItBecameLonger) {
+  ASSERT_EQ(run(UpdatePolicy{"clock = \"stream\"\nhorizon = \"1d\"\n", "p.toml"}).status, ReplyStatus::applied);
+  const auto position = submit(transaction("t1")).position;
+  for (int i = 0; i < 20; ++i) submit(transaction("x" + std::to_string(i), 5 * 86'400));
+  ASSERT_EQ(run(UpdatePolicy{"clock = \"stream\"\nhorizon = \"30d\"\n", "p.toml"}).status, ReplyStatus::applied);
+  const Reply again = submit(transaction("t1"));
+  EXPECT_TRUE(again.repeat);
+  EXPECT_EQ(again.position, position);
+  EXPECT_EQ(submit(transaction("t0")).status, ReplyStatus::decided);
+}
+
+TEST_F(EngineTest, RepeatsAreKnownThoughStreamTimeRanAheadUnderAnEarlierPolicy) {
+  const std::int64_t now_us = environment_.now().value();
+  ASSERT_EQ(run(UpdatePolicy{"future_skew = \"30d\"\n", "p.toml"}).status, ReplyStatus::applied);
+  auto ahead = transaction("ahead");
+  ahead.event_time = EventTime{now_us + 20 * kDayUs};
+  submit(ahead);
+  ASSERT_EQ(run(UpdatePolicy{"future_skew = \"5m\"\n", "p.toml"}).status, ReplyStatus::applied);
+  std::vector<std::string> ids;
+  for (int i = 0; i < 50; ++i) ids.push_back("t" + std::to_string(i));
+  const auto submit_all = [&] {
+    std::size_t repeats = 0;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      auto t = transaction(ids[i]);
+      t.event_time = EventTime{now_us - static_cast<std::int64_t>(i)};
+      const Reply reply = submit(t);
+      EXPECT_EQ(reply.status, ReplyStatus::decided);
+      repeats += reply.repeat;
+    }
+    return repeats;
+  };
+  EXPECT_EQ(submit_all(), 0u);
+  EXPECT_EQ(submit_all(), ids.size());
+  open();
+  EXPECT_EQ(submit_all(), ids.size());
+}
+
 TEST_F(EngineTest, RulesDecideAndAlertsCoolDown) {
   submit(transaction("t1", 0));
   submit(transaction("t2", 1));

@@ -83,6 +83,18 @@ TEST(TransactionIndex, EventTimesBefore1970AreOrdered) {
   EXPECT_EQ(index.size(), 0u);
 }
 
+TEST(TransactionIndex, SaysFromWhereOnNothingWasForgotten) {
+  TransactionIndex index;
+  index.insert(1, Address{1}, EventTime{0});
+  index.expire(EventTime{50 * kHourUs}, kAllSettled);
+  index.expire(EventTime{10 * kHourUs}, kAllSettled);
+  EXPECT_EQ(index.forgotten_before(), EventTime{50 * kHourUs});
+  index.restore_forgotten_before(EventTime{40 * kHourUs});
+  EXPECT_EQ(index.forgotten_before(), EventTime{50 * kHourUs});
+  index.restore_forgotten_before(EventTime{60 * kHourUs});
+  EXPECT_EQ(index.forgotten_before(), EventTime{60 * kHourUs});
+}
+
 TEST(TransactionIndex, WhatTheLogMayNotHaveSyncedYetIsKept) {
   TransactionIndex index;
   index.insert(1, Address{100}, EventTime{0});
