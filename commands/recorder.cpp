@@ -7,6 +7,7 @@
 #include "commands/acceptance.h"
 #include "commands/due_alert.h"
 #include "eventlog/storage/environment.h"
+#include "rules/ruleset/built_in_rules.h"
 
 namespace vigil::commands {
 
@@ -65,7 +66,15 @@ std::size_t Recorder::bytes_needed(const Command& command) const {
     return kDecidedReserve + submit->transaction.extra.size() + raw +
            state_->rule_set()->rules().size() * kAlertReserve;
   }
-  return std::min(record_bytes_max_, kOtherReserve + 8 * command.raw.size() + raw);
+  // Texts to activate may come without raw input; what does not fit into an empty frame is refused.
+  if (const auto* rules = std::get_if<ActivateRules>(&command.body)) return kOtherReserve + rules->text.size();
+  if (const auto* features = std::get_if<ActivateFeatures>(&command.body)) {
+    return kOtherReserve + features->text.size() +
+           std::max(state_->rule_set()->text().size(), rules::default_rules_toml().size());
+  }
+  const auto* list = std::get_if<UpdateList>(&command.body);
+  const std::size_t entries = list != nullptr ? bytes_max(list->update) : 0;
+  return std::min(record_bytes_max_, kOtherReserve + 8 * command.raw.size() + raw + entries);
 }
 
 Expected<Reply> Recorder::record(const Command& command, ReplyTexts& texts) {

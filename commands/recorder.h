@@ -15,7 +15,7 @@
 
 namespace vigil::commands {
 
-// Not thread-safe. record() needs room in the frame being built: bytes_needed() of the command.
+// Not thread-safe. record() needs room in the frame being built: bytes_needed() of the command, or an empty frame.
 class Recorder {
  public:
   Recorder(eventlog::Environment& environment, eventlog::Log& log, std::size_t record_bytes_max);
@@ -78,6 +78,15 @@ class Recorder {
   eventlog::Expected<std::optional<KnownLabel>> newest_label(std::string_view id) const;
 
   eventlog::FrameBuilder& frame();  // begun, with an ingest time
+  // Whether the events fit into the frame being built.
+  template <class... Events>
+  bool fit(const Events&... events) {
+    return (record_bytes_max(events) + ...) <= frame().bytes_free();
+  }
+  template <class Event>
+  static std::size_t record_bytes_max(const Event& event) {
+    return bytes_max(event) + 8;  // payloads are rounded up
+  }
   eventlog::Expected<void> settle_and_replay();
 
   eventlog::Environment& environment_;

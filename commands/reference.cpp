@@ -38,6 +38,10 @@ Expected<std::optional<eventlog::Position>> unchanged(const eventlog::Log& log, 
   return record->position;
 }
 
+// Texts keep their own limits; only in small segments are they too long for a frame.
+constexpr const char* kTooLarge =
+    "features and rules together are longer than one commit of this log may be; shorten a text, or use larger segments";
+
 Reply replied(ReplyStatus status, eventlog::Position position) {
   Reply reply;
   reply.status = status;
@@ -139,8 +143,10 @@ Expected<Reply> Recorder::activate(const ActivateFeatures& command, ReplyTexts& 
                   rule_set.error().text + "; activate rules that do without it first", texts);
   }
   const eventlog::FeaturesActivated features{state_->features_version() + 1, command.text, catalogue->sha256()};
-  auto placed = append(frame(), features);
-  placed = append(frame(), eventlog::RulesActivated{state_->rules_version() + 1, rules_text, rule_set->sha256()});
+  const eventlog::RulesActivated rules{state_->rules_version() + 1, rules_text, rule_set->sha256()};
+  if (!fit(features, rules)) return refuse("activation_too_large", "features", kTooLarge, texts);
+  append(frame(), features);
+  const auto placed = append(frame(), rules);
   if (auto done = settle_and_replay(); !done) return std::unexpected(done.error());
   return replied(ReplyStatus::applied, placed.position);
 }
@@ -150,6 +156,7 @@ Expected<Reply> Recorder::activate(const ActivateRules& command, ReplyTexts& tex
   if (!rule_set) return refuse("bad_rules", "rules", rule_set.error().text, texts);
   if (rule_set->sha256() == state_->rule_set()->sha256()) return replied(ReplyStatus::unchanged, newest_);
   const eventlog::RulesActivated event{state_->rules_version() + 1, command.text, rule_set->sha256()};
+  if (!fit(event)) return refuse("activation_too_large", "rules", kTooLarge, texts);
   const auto placed = append(frame(), event);
   if (auto done = state_->apply(event, placed); !done) return std::unexpected(done.error());
   return replied(ReplyStatus::applied, placed.position);
@@ -177,15 +184,17 @@ Expected<void> Recorder::bootstrap(const EngineOptions& options) {
     catalogue = &fresh.emplace(std::move(*parsed));
   }
   if (auto kept = check_kept(*catalogue, lateness); !kept) return kept;
-  if (!state_->has_policy()) append(frame(), eventlog::PolicyUpdated{policy_text});
-  if (fresh) append(frame(), eventlog::FeaturesActivated{1, fresh->text(), fresh->sha256()});
-  if (state_->rule_set() == nullptr) {
-    const std::string rules_text =
-        options.rules_toml.empty() ? rules::built_in_rules_for(*catalogue) : options.rules_toml;
-    auto rule_set = rules::RuleSet::parse(rules_text, options.rules_file, *catalogue);
-    if (!rule_set) return std::unexpected(rule_set.error());
-    append(frame(), eventlog::RulesActivated{1, rule_set->text(), rule_set->sha256()});
-  }
+  std::string rules_text = options.rules_toml.empty() ? rules::built_in_rules_for(*catalogue) : options.rules_toml;
+  if (state_->rule_set() != nullptr) rules_text = state_->rule_set()->text();
+  auto rule_set = rules::RuleSet::parse(rules_text, options.rules_file, *catalogue);
+  if (!rule_set) return std::unexpected(rule_set.error());
+  const eventlog::PolicyUpdated policy{policy_text};
+  const eventlog::FeaturesActivated features{1, catalogue->text(), catalogue->sha256()};
+  const eventlog::RulesActivated rules{1, rule_set->text(), rule_set->sha256()};
+  if (!fit(policy, features, rules)) return eventlog::fail(eventlog::ErrorKind::invalid, kTooLarge);
+  if (!state_->has_policy()) append(frame(), policy);
+  if (fresh) append(frame(), features);
+  if (state_->rule_set() == nullptr) append(frame(), rules);
   return settle_and_replay();
 }
 

@@ -482,6 +482,51 @@ TEST_F(EngineTest, ManyCommandsAtOnceAreDecidedInOrderWhateverTheBatch) {
   EXPECT_GE(engine_->log().durable().value(), last);
 }
 
+// A frame of these small segments holds less than a megabyte.
+TEST_F(EngineTest, LongTextsAreActivatedOrRefusedHoweverFullTheFrameIs) {
+  const auto padded = [](std::string_view text, std::size_t bytes) {
+    return std::string(text) + "#" + std::string(bytes, 'x') + "\n";
+  };
+  const std::string extra = "\"note\":\"" + std::string(4000, 'x') + "\"";
+  std::vector<std::string> ids;
+  for (int i = 0; i < 60; ++i) ids.push_back("t" + std::to_string(i));
+  std::vector<Command> batch;
+  for (const std::string& id : ids) {
+    auto t = transaction(id);
+    t.extra = extra;
+    batch.push_back({SubmitTransaction{t}, "{}", "test"});
+  }
+  const std::string rules = padded(kRules, 950'000), longest = padded(kRules, 1'048'000),
+                    features = padded(kFeatures, 120'000);
+  batch.push_back({ActivateRules{rules, "r.toml"}, "", "test"});
+  batch.push_back({SubmitTransaction{transaction("t60")}, "{}", "test"});
+  batch.push_back({ActivateFeatures{features, "f.toml"}, "", "test"});
+  batch.push_back({ActivateRules{longest, "r.toml"}, "", "test"});
+  std::vector<ReplyStatus> statuses;
+  for (std::span<const Command> rest(batch); !rest.empty();) {
+    const auto taken = engine_->submit(rest, replies_);
+    ASSERT_TRUE(taken) << taken.error().text;
+    for (const Reply& reply : replies_) {
+      statuses.push_back(reply.status);
+      if (reply.status == ReplyStatus::refused) {
+        EXPECT_EQ(reply.reasons[0].code, "activation_too_large");
+      }
+    }
+    rest = rest.subspan(*taken);
+    ASSERT_TRUE(engine_->settle());
+  }
+  EXPECT_EQ(std::vector(statuses.end() - 4, statuses.end()),
+            (std::vector{ReplyStatus::applied, ReplyStatus::decided, ReplyStatus::refused, ReplyStatus::refused}));
+  open();
+  EXPECT_EQ(engine_->rule_set().text().size(), rules.size());
+
+  EngineOptions options = options_;
+  options.rules_toml = longest;
+  const auto opened = Engine::open(environment_, directory_ / "fresh", options);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().kind, eventlog::ErrorKind::invalid);
+}
+
 TEST_F(EngineTest, TooSmallSegmentsAndBadTextsAreErrorsAtOpen) {
   engine_.reset();
   EngineOptions options = options_;
