@@ -197,7 +197,7 @@ Expected<Reply> Recorder::quarantine(const Command& whole, std::string_view tran
 
   // The same input from the same place, refused again, is already in the quarantine.
   std::optional<eventlog::Error> failure;
-  state_->quarantines().find(quarantine_key(raw_bytes), [&](Address address) {
+  state_->quarantines().find(quarantine_key(raw_bytes, whole.source), [&](Address address) {
     auto record = log_.at_or_pending(address);
     auto event = record ? eventlog::decode<eventlog::TransactionQuarantined>(*record) : std::unexpected(record.error());
     if (!event) {

@@ -46,7 +46,9 @@ std::string recorded(const char* what, std::uint32_t version) {
 
 std::uint64_t entity_key(std::string_view id) { return XXH3_64bits(id.data(), id.size()); }
 
-std::uint64_t quarantine_key(std::span<const std::byte> raw) { return XXH3_64bits(raw.data(), raw.size()); }
+std::uint64_t quarantine_key(std::span<const std::byte> raw, std::string_view source) {
+  return XXH3_64bits_withSeed(raw.data(), raw.size(), XXH3_64bits(source.data(), source.size()));
+}
 
 Expected<std::unique_ptr<WriteState>> WriteState::replay(
     const eventlog::LogSource& log, std::uint64_t undurable_bytes_max,
@@ -192,7 +194,7 @@ void WriteState::apply(const eventlog::TransactionDecided& event, Placed at) {
 
 void WriteState::apply(const eventlog::TransactionQuarantined& event, Placed at) {
   newest_ = at;
-  quarantines_.replace(quarantine_key(event.raw), at.address);
+  quarantines_.replace(quarantine_key(event.raw, event.source), at.address);
 }
 
 void WriteState::apply(const eventlog::LabelReported& event, Placed at) {

@@ -144,7 +144,7 @@ class WriteState {
 
 // The hash under which a customer's or merchant's newest update is found again.
 std::uint64_t entity_key(std::string_view id);
-// The hash under which a quarantined input is found again.
-std::uint64_t quarantine_key(std::span<const std::byte> raw);
+// The hash under which a quarantined input of that source is found again.
+std::uint64_t quarantine_key(std::span<const std::byte> raw, std::string_view source);
 
 }  // namespace vigil::commands

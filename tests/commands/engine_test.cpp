@@ -322,6 +322,22 @@ TEST_F(EngineTest, TheSameBadInputIsQuarantinedOnce) {
   EXPECT_EQ(count(EventType::transaction_quarantined), 2u);
 }
 
+TEST_F(EngineTest, EqualBadRowsOfTwoPlacesAreEachQuarantinedOnce) {
+  const Unacceptable bad{"", {{"broken_json", "", "at byte 1"}}};
+  const std::vector<Command> rows{{bad, "{oops", "tx.csv:2"}, {bad, "{oops", "tx.csv:3"}};
+  std::vector<eventlog::Position> positions;
+  for (int run = 0; run < 3; ++run) {
+    if (run == 2) open();
+    ASSERT_TRUE(engine_->submit(rows, replies_));
+    ASSERT_TRUE(engine_->settle());
+    ASSERT_EQ(replies_.size(), 2u);
+    for (const Reply& reply : replies_) positions.push_back(reply.position);
+  }
+  EXPECT_EQ(count(EventType::transaction_quarantined), 2u);
+  EXPECT_NE(positions[0], positions[1]);
+  for (std::size_t i = 2; i < positions.size(); ++i) EXPECT_EQ(positions[i], positions[i % 2]);
+}
+
 TEST_F(EngineTest, ReferenceDataIsRecordedWhenItChanges) {
   eventlog::CustomerUpdated update{"c1", eventlog::Place{1, 2}, {}, "gold"};
   EXPECT_EQ(run(UpdateCustomer{update}).status, ReplyStatus::applied);

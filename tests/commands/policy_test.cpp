@@ -69,7 +69,7 @@ TEST(PolicyTest, MistakesNamePlaceAndReason) {
             "p.toml:1:11: 'horizon' must be at most 814d, the longest that window entries can be kept");
   EXPECT_EQ(mistake("future_skew = '19537h'"),
             "p.toml:1:15: 'future_skew' must be at most 814d, the longest that window entries can be kept");
-  EXPECT_EQ(mistake("horizon = '106751991d'\nfuture_skew = '106751991d'").substr(0, 12), "p.toml:1:11:");
+  EXPECT_EQ(mistake("horizon = '106751991d'\nfuture_skew = '106751991d'").substr(0, 12), "p.toml:2:15:");
   EXPECT_EQ(mistake("clock = 'sun'"), "p.toml:1:9: 'sun' is no clock; known are \"wall\" and \"stream\"");
   EXPECT_EQ(mistake("clock = ").substr(0, 9), "p.toml:1:");
 }

@@ -470,9 +470,9 @@ TEST_F(StateImageTest, WhatAnEarlierPolicyForgotIsStillAskedOfTheLog) {
   for (int i = 0; i < 600; ++i) life.add(SubmitTransaction{paid(-5)});
   open();
   run(life.commands());
-  let_image_appear();
+  need_image();
   open();
-  ASSERT_GT(engine_->state_report().image, last_policy);
+  ASSERT_GT(engine_->state_report().image, last_policy) << engine_->state_report().image_refused;
   answers_.clear();
   const Command again{SubmitTransaction{old}, "{}", "test"};
   run({&again, 1});
