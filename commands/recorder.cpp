@@ -231,13 +231,15 @@ Expected<Reply> Recorder::report(const ReportLabel& command, const Command& whol
                         "no transaction with this id and version was decided here; submit it first"}},
                       texts);
   }
-  auto earlier = newest_label(command.transaction_id);
-  if (!earlier) return std::unexpected(earlier.error());
+  const auto labels = known_labels(command);
+  if (!labels) return std::unexpected(labels.error());
+  const std::optional<KnownLabel>& newest = labels->newest;
   Reply reply;
   reply.transaction_id = command.transaction_id;
   reply.status = ReplyStatus::unchanged;
-  if (*earlier && (*earlier)->kind == command.kind) {
-    reply.position = (*earlier)->position;
+  // Sent again, or overtaken by a label reported later: it must not overturn what holds since.
+  if (newest && (labels->repeat || newest->kind == command.kind || command.reported_at < newest->reported_at)) {
+    reply.position = labels->repeat.value_or(newest->position);
     return reply;
   }
 
@@ -254,8 +256,8 @@ Expected<Reply> Recorder::report(const ReportLabel& command, const Command& whol
   event.reported_at = command.reported_at;
   event.amount_base_minor = decided.amount_base_minor;
   event.source = command.source;
-  event.corrects = earlier->has_value();
-  if (*earlier) event.corrected_kind = (*earlier)->kind;
+  event.corrects = newest.has_value();
+  if (newest) event.corrected_kind = newest->kind;
   const eventlog::EntityLinks links = state_->decision().links(event.customer_id, event.merchant_id, event.device_id);
   const eventlog::Placed placed = append(frame(), event, links);
   state_->apply(event, placed);

@@ -74,8 +74,13 @@ class Recorder {
   struct KnownLabel {
     eventlog::Position position;
     eventlog::LabelKind kind;
+    eventlog::EventTime reported_at;
   };
-  eventlog::Expected<std::optional<KnownLabel>> newest_label(std::string_view id) const;
+  struct KnownLabels {
+    std::optional<KnownLabel> newest;          // the one that holds
+    std::optional<eventlog::Position> repeat;  // of the label that is being reported
+  };
+  eventlog::Expected<KnownLabels> known_labels(const ReportLabel& command) const;
 
   eventlog::FrameBuilder& frame();  // begun, with an ingest time
   // Whether the events fit into the frame being built.

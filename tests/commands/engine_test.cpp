@@ -259,6 +259,28 @@ TEST_F(EngineTest, LabelsAreRecordedOnceAndCorrected) {
   EXPECT_EQ(count(EventType::label_reported), 2u);
 }
 
+TEST_F(EngineTest, ALabelSentAgainDoesNotOverturnALaterOne) {
+  submit(transaction("t1"));
+  const auto reported = [](LabelKind kind, std::int64_t day, std::string_view source = "test") {
+    return ReportLabel{"t1", 1, kind, EventTime{kStartUs + day * kDayUs}, source};
+  };
+  const auto first = run(reported(LabelKind::fraud, 20)).position;
+  const auto second = run(reported(LabelKind::genuine, 21)).position;
+  for (int i = 0; i < 2; ++i) {
+    const Reply again = run(reported(LabelKind::fraud, 20));
+    EXPECT_EQ(again.status, ReplyStatus::unchanged);
+    EXPECT_EQ(again.position, first);
+    const Reply older = run(reported(LabelKind::fraud, 19, "another"));
+    EXPECT_EQ(older.status, ReplyStatus::unchanged);
+    EXPECT_EQ(older.position, second);
+    open();
+  }
+  EXPECT_EQ(run(reported(LabelKind::chargeback, 21, "another")).status, ReplyStatus::applied);
+  EXPECT_EQ(run(reported(LabelKind::genuine, 21)).position, second);
+  EXPECT_EQ(run(reported(LabelKind::genuine, 22)).status, ReplyStatus::applied);
+  EXPECT_EQ(count(EventType::label_reported), 4u);
+}
+
 TEST_F(EngineTest, ALabelOfAnUnknownTransactionIsQuarantined) {
   const Reply reply = run(label("nobody"), R"({"op":"label"})");
   EXPECT_EQ(reply.status, ReplyStatus::quarantined);
