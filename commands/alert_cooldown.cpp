@@ -45,7 +45,7 @@ void AlertCooldown::remember(std::uint64_t customer, std::uint64_t rule, std::in
   }
   Entry& entry = shard.entries[place_of(shard, customer, rule)];
   if (entry.time_us == kFree) ++shard.used, ++size_;
-  entry = {customer, rule, std::max(entry.time_us, time_us)};
+  entry = {customer, rule, std::max(entry.time_us, time_us), time_us};
   stream_time_us_ = std::max(stream_time_us_, time_us);
   if (size_ > forget_at_) forget_old();
 }
@@ -58,21 +58,28 @@ bool AlertCooldown::cooling(std::string_view rule_id, std::string_view customer_
   if (shard.entries.empty()) return false;
   const Entry& entry = shard.entries[place_of(shard, customer, hash_of(rule_id))];
   if (entry.time_us == kFree) return false;
-  const std::int64_t since = time.value() - entry.time_us;
-  return since > -cooldown_us && since < cooldown_us;
+  const auto near = [&](std::int64_t alert_us) {
+    const std::int64_t since = time.value() - alert_us;
+    return since > -cooldown_us && since < cooldown_us;
+  };
+  return near(entry.time_us) || near(entry.last_us);
 }
 
 void AlertCooldown::save(std::size_t shard, eventlog::Piece& piece) const {
   for (const Entry& entry : shards_[shard].entries) {
-    if (entry.time_us != kFree) piece.put(entry.customer).put(entry.rule).put(entry.time_us);
+    if (entry.time_us != kFree) {
+      piece.put(entry.customer).put(entry.rule).put(entry.time_us).put(entry.last_us);
+    }
   }
 }
 
 bool AlertCooldown::restore(eventlog::ValueReader& piece) {
   while (!piece.is_short() && !piece.ok()) {
     const auto customer = piece.take<std::uint64_t>(), rule = piece.take<std::uint64_t>();
-    const auto time_us = piece.take<std::int64_t>();
-    if (!piece.is_short() && time_us != kFree) remember(customer, rule, time_us);
+    const auto time_us = piece.take<std::int64_t>(), last_us = piece.take<std::int64_t>();
+    if (piece.is_short() || time_us == kFree || last_us == kFree) continue;
+    remember(customer, rule, time_us);
+    remember(customer, rule, last_us);
   }
   return piece.ok();
 }

@@ -14,14 +14,15 @@
 
 namespace vigil::commands {
 
-// A fold of AlertRaised: per rule and customer the event time of the newest alert. Not thread-safe.
-// Memory follows the alerts of the last `kKeptUs` of event time: 24 bytes each at a load of at most 1/2. The
-// alerts of one customer stand side by side, so that one prefetch serves all rules; the table grows shard by
-// shard, so that no single alert waits for a move of the whole.
+// A fold of AlertRaised: per rule and customer the event times of the newest alert and of the one raised last, which
+// may be late: a burst that comes late is one alert too. Not thread-safe. Memory follows the alerts of the last
+// `kKeptUs` of event time: 32 bytes each at a load of at most 1/2. The alerts of one customer stand side by side, so
+// that one prefetch serves all rules; the table grows shard by shard, so that no single alert waits for a move of the
+// whole.
 class AlertCooldown {
  public:
   void apply(const eventlog::AlertRaised& event);
-  // Whether an alert of this rule for this customer at `time` comes within `cooldown_us` of an earlier one.
+  // Whether an alert of this rule for this customer at `time` comes within `cooldown_us` of one of the two.
   bool cooling(std::string_view rule_id, std::string_view customer_id, eventlog::EventTime time,
                std::int64_t cooldown_us) const;
   // Brings what is known of a customer towards the cache.
@@ -42,7 +43,8 @@ class AlertCooldown {
   struct Entry {
     std::uint64_t customer = 0;
     std::uint64_t rule = 0;
-    std::int64_t time_us = kFree;
+    std::int64_t time_us = kFree;  // the newest
+    std::int64_t last_us = kFree;  // the one raised last
   };
   struct Shard {
     std::vector<Entry> entries;  // a power of two

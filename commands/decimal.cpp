@@ -32,7 +32,7 @@ std::optional<Plain> split(std::string_view digits) {
 }
 
 Decimal scale_up(const Plain& plain, bool negative, int scale, Rounding rounding) {
-  std::uint64_t value = 0;
+  std::uint64_t value = 0, round_up = 0;
   const auto append = [&value](char digit) {
     return !__builtin_mul_overflow(value, 10u, &value) &&
            !__builtin_add_overflow(value, static_cast<unsigned>(digit - '0'), &value);
@@ -48,10 +48,11 @@ Decimal scale_up(const Plain& plain, bool negative, int scale, Rounding rounding
   if (rounding == Rounding::none) {
     if (dropped.find_first_not_of('0') != dropped.npos) return fault(DecimalFault::too_many_decimals);
   } else if (!dropped.empty() && dropped.front() >= '5') {
-    ++value;
+    round_up = 1;
   }
-  if (value > static_cast<std::uint64_t>(INT64_MAX)) return fault(DecimalFault::too_large);
-  const auto magnitude = static_cast<std::int64_t>(value);
+  // Compared before it is rounded: 2^64 − 1 would become 0.
+  if (value > static_cast<std::uint64_t>(INT64_MAX) - round_up) return fault(DecimalFault::too_large);
+  const auto magnitude = static_cast<std::int64_t>(value + round_up);
   return {negative ? -magnitude : magnitude, DecimalFault::none};
 }
 

@@ -62,7 +62,8 @@ class LiveEngine : public Engine {
         recorder_.prefetch(commands[announced]);
       }
       const std::size_t needed = recorder_.bytes_needed(commands[taken]);
-      if (log_->builder().bytes_free() < needed && !log_->try_commit()) break;
+      const eventlog::FrameBuilder& frame = log_->builder();
+      if (frame.bytes_free() < needed && !frame.empty() && !log_->try_commit()) break;
       auto reply = recorder_.record(commands[taken], texts_);
       if (!reply) return std::unexpected(reply.error());
       replies.push_back(*reply);

@@ -1,12 +1,18 @@
 #include "commands/policy.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 #include "commands/policy_table.h"
+#include "rules/features/entry_layout.h"
 
 namespace vigil::commands {
 namespace {
+
+constexpr std::int64_t kDayUs = 86'400'000'000;
+static_assert(kPolicyDurationMaxUs == rules::kKeepMaxUs / kDayUs * kDayUs);
+static_assert(rules::kReachMaxUs <= rules::kKeepMaxUs, "a catalogue alone is never too long to keep");
 
 constexpr std::array<std::string_view, 6> kKeys = {"base_currency", "amount_minor_min", "amount_minor_max",
                                                    "future_skew",   "horizon",          "clock"};
@@ -36,6 +42,18 @@ void check_amounts(const TomlTable& table, const Policy& policy) {
   }
 }
 
+std::int64_t read_duration(const TomlTable& table, std::string_view key, std::int64_t otherwise_us) {
+  const std::int64_t duration_us = table.duration_us(key).value_or(otherwise_us);
+  if (duration_us <= kPolicyDurationMaxUs) return duration_us;
+  table.fail(key, "'" + std::string(key) + "' must be at most " + duration_text(kPolicyDurationMaxUs) +
+                      ", the longest that window entries can be kept");
+  return otherwise_us;
+}
+
+std::string days_text(std::int64_t duration_us) {
+  return std::to_string(duration_us / kDayUs + (duration_us % kDayUs != 0 ? 1 : 0)) + " days";
+}
+
 }  // namespace
 
 Policy read_policy(const TomlTable& table) {
@@ -52,8 +70,8 @@ Policy read_policy(const TomlTable& table) {
   policy.amount_minor_min = table.integer("amount_minor_min").value_or(policy.amount_minor_min);
   policy.amount_minor_max = table.integer("amount_minor_max").value_or(policy.amount_minor_max);
   check_amounts(table, policy);
-  policy.future_skew_us = table.duration_us("future_skew").value_or(policy.future_skew_us);
-  policy.horizon_us = table.duration_us("horizon").value_or(policy.horizon_us);
+  policy.future_skew_us = read_duration(table, "future_skew", policy.future_skew_us);
+  policy.horizon_us = read_duration(table, "horizon", policy.horizon_us);
   if (policy.horizon_us == 0) table.fail("horizon", "'horizon' must be longer than nothing");
   if (const auto text = table.text("clock")) {
     if (*text == "stream") {
@@ -63,6 +81,21 @@ Policy read_policy(const TomlTable& table) {
     }
   }
   return policy;
+}
+
+void Lateness::allow(const Policy& policy) {
+  horizon_us = std::max(horizon_us, policy.horizon_us);
+  future_skew_us = std::max(future_skew_us, policy.future_skew_us);
+}
+
+eventlog::Expected<void> check_kept(const rules::Catalogue& catalogue, const Lateness& lateness) {
+  // Each of the three is bounded by its parser, so that the sum fits.
+  if (catalogue.reach_us() + lateness.us() <= rules::kKeepMaxUs) return {};
+  return eventlog::fail(eventlog::ErrorKind::invalid,
+                        "windows of " + days_text(catalogue.reach_us()) + ", the longest horizon so far of " +
+                            days_text(lateness.horizon_us) + " and the longest future_skew so far of " +
+                            days_text(lateness.future_skew_us) + " are together more than the " +
+                            days_text(kPolicyDurationMaxUs) + " that window entries can be kept; make one shorter");
 }
 
 eventlog::Expected<Policy> Policy::parse(std::string_view toml, const std::string& file) {

@@ -42,21 +42,27 @@ Expected<std::optional<Recorder::Known>> Recorder::recall_from_history(std::stri
   return std::nullopt;
 }
 
-Expected<std::optional<Recorder::KnownLabel>> Recorder::newest_label(std::string_view id) const {
+Expected<Recorder::KnownLabels> Recorder::known_labels(const ReportLabel& command) const {
   std::vector<Address> addresses;
-  state_->labels().find(eventlog::transaction_key(id), [&](Address address) {
+  state_->labels().find(eventlog::transaction_key(command.transaction_id), [&](Address address) {
     addresses.push_back(address);
     return false;
   });
   std::ranges::sort(addresses, std::greater{});
+  KnownLabels known;
   for (const Address address : addresses) {
     auto record = log_.at_or_pending(address);
     if (!record) return std::unexpected(record.error());
     auto event = eventlog::decode<eventlog::LabelReported>(*record);
     if (!event) return std::unexpected(event.error());
-    if (event->transaction_id == id) return KnownLabel{record->position, event->kind};
+    if (event->transaction_id != command.transaction_id) continue;
+    if (!known.newest) known.newest = KnownLabel{record->position, event->kind, event->reported_at};
+    if (event->kind == command.kind && event->reported_at == command.reported_at && event->source == command.source) {
+      known.repeat = record->position;
+      break;
+    }
   }
-  return std::nullopt;
+  return known;
 }
 
 }  // namespace vigil::commands

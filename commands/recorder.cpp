@@ -7,6 +7,7 @@
 #include "commands/acceptance.h"
 #include "commands/due_alert.h"
 #include "eventlog/storage/environment.h"
+#include "rules/ruleset/built_in_rules.h"
 
 namespace vigil::commands {
 
@@ -65,7 +66,15 @@ std::size_t Recorder::bytes_needed(const Command& command) const {
     return kDecidedReserve + submit->transaction.extra.size() + raw +
            state_->rule_set()->rules().size() * kAlertReserve;
   }
-  return std::min(record_bytes_max_, kOtherReserve + 8 * command.raw.size() + raw);
+  // Texts to activate may come without raw input; what does not fit into an empty frame is refused.
+  if (const auto* rules = std::get_if<ActivateRules>(&command.body)) return kOtherReserve + rules->text.size();
+  if (const auto* features = std::get_if<ActivateFeatures>(&command.body)) {
+    return kOtherReserve + features->text.size() +
+           std::max(state_->rule_set()->text().size(), rules::default_rules_toml().size());
+  }
+  const auto* list = std::get_if<UpdateList>(&command.body);
+  const std::size_t entries = list != nullptr ? bytes_max(list->update) : 0;
+  return std::min(record_bytes_max_, kOtherReserve + 8 * command.raw.size() + raw + entries);
 }
 
 Expected<Reply> Recorder::record(const Command& command, ReplyTexts& texts) {
@@ -97,7 +106,9 @@ Expected<Reply> Recorder::submit(const SubmitTransaction& command, const Command
   const eventlog::Transaction& transaction = command.transaction;
   const Moment moment{frame().ingest_time(), state_->decision().stream_time()};
   auto known = recall(transaction.id);
-  if (known && !*known && too_old(transaction, state_->policy(), moment)) {
+  if (known && !*known &&
+      (transaction.event_time < state_->transactions().forgotten_before() ||
+       too_old(transaction, state_->policy(), moment))) {
     known = recall_from_history(transaction.id);
   }
   if (!known) return std::unexpected(known.error());
@@ -186,7 +197,7 @@ Expected<Reply> Recorder::quarantine(const Command& whole, std::string_view tran
 
   // The same input from the same place, refused again, is already in the quarantine.
   std::optional<eventlog::Error> failure;
-  state_->quarantines().find(quarantine_key(raw_bytes), [&](Address address) {
+  state_->quarantines().find(quarantine_key(raw_bytes, whole.source), [&](Address address) {
     auto record = log_.at_or_pending(address);
     auto event = record ? eventlog::decode<eventlog::TransactionQuarantined>(*record) : std::unexpected(record.error());
     if (!event) {
@@ -220,13 +231,15 @@ Expected<Reply> Recorder::report(const ReportLabel& command, const Command& whol
                         "no transaction with this id and version was decided here; submit it first"}},
                       texts);
   }
-  auto earlier = newest_label(command.transaction_id);
-  if (!earlier) return std::unexpected(earlier.error());
+  const auto labels = known_labels(command);
+  if (!labels) return std::unexpected(labels.error());
+  const std::optional<KnownLabel>& newest = labels->newest;
   Reply reply;
   reply.transaction_id = command.transaction_id;
   reply.status = ReplyStatus::unchanged;
-  if (*earlier && (*earlier)->kind == command.kind) {
-    reply.position = (*earlier)->position;
+  // Sent again, or overtaken by a label reported later: it must not overturn what holds since.
+  if (newest && (labels->repeat || newest->kind == command.kind || command.reported_at < newest->reported_at)) {
+    reply.position = labels->repeat.value_or(newest->position);
     return reply;
   }
 
@@ -243,8 +256,8 @@ Expected<Reply> Recorder::report(const ReportLabel& command, const Command& whol
   event.reported_at = command.reported_at;
   event.amount_base_minor = decided.amount_base_minor;
   event.source = command.source;
-  event.corrects = earlier->has_value();
-  if (*earlier) event.corrected_kind = (*earlier)->kind;
+  event.corrects = newest.has_value();
+  if (newest) event.corrected_kind = newest->kind;
   const eventlog::EntityLinks links = state_->decision().links(event.customer_id, event.merchant_id, event.device_id);
   const eventlog::Placed placed = append(frame(), event, links);
   state_->apply(event, placed);

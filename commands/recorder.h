@@ -15,7 +15,7 @@
 
 namespace vigil::commands {
 
-// Not thread-safe. record() needs room in the frame being built: bytes_needed() of the command.
+// Not thread-safe. record() needs room in the frame being built: bytes_needed() of the command, or an empty frame.
 class Recorder {
  public:
   Recorder(eventlog::Environment& environment, eventlog::Log& log, std::size_t record_bytes_max);
@@ -64,7 +64,7 @@ class Recorder {
                          ReplyTexts& texts);
   Result refuse(std::string_view code, std::string_view field, std::string text, ReplyTexts& texts);
 
-  // The decided event of a transaction id: within the horizon from memory, and on request from the whole log.
+  // The decided event of a transaction id: from memory while it was not forgotten, and on request from the whole log.
   struct Known {
     eventlog::Record record;
     eventlog::TransactionDecided event;
@@ -74,10 +74,24 @@ class Recorder {
   struct KnownLabel {
     eventlog::Position position;
     eventlog::LabelKind kind;
+    eventlog::EventTime reported_at;
   };
-  eventlog::Expected<std::optional<KnownLabel>> newest_label(std::string_view id) const;
+  struct KnownLabels {
+    std::optional<KnownLabel> newest;          // the one that holds
+    std::optional<eventlog::Position> repeat;  // of the label that is being reported
+  };
+  eventlog::Expected<KnownLabels> known_labels(const ReportLabel& command) const;
 
   eventlog::FrameBuilder& frame();  // begun, with an ingest time
+  // Whether the events fit into the frame being built.
+  template <class... Events>
+  bool fit(const Events&... events) {
+    return (record_bytes_max(events) + ...) <= frame().bytes_free();
+  }
+  template <class Event>
+  static std::size_t record_bytes_max(const Event& event) {
+    return bytes_max(event) + 8;  // payloads are rounded up
+  }
   eventlog::Expected<void> settle_and_replay();
 
   eventlog::Environment& environment_;

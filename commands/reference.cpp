@@ -38,6 +38,10 @@ Expected<std::optional<eventlog::Position>> unchanged(const eventlog::Log& log, 
   return record->position;
 }
 
+// Texts keep their own limits; only in small segments are they too long for a frame.
+constexpr const char* kTooLarge =
+    "features and rules together are longer than one commit of this log may be; shorten a text, or use larger segments";
+
 Reply replied(ReplyStatus status, eventlog::Position position) {
   Reply reply;
   reply.status = status;
@@ -104,13 +108,17 @@ Expected<Reply> Recorder::update(const UpdatePolicy& command, ReplyTexts& texts)
   auto policy = Policy::parse(command.text, std::string(command.file));
   if (!policy) return refuse("bad_policy", "policy", policy.error().text, texts);
   if (*policy == state_->policy()) return replied(ReplyStatus::unchanged, newest_);
-  const Policy& current = state_->policy();
-  const bool longer = policy->horizon_us + policy->future_skew_us > current.horizon_us + current.future_skew_us;
+  Lateness lateness = state_->lateness();
+  lateness.allow(*policy);
+  if (auto kept = check_kept(*state_->catalogue(), lateness); !kept) {
+    return refuse("horizon_too_long", "policy", kept.error().text, texts);
+  }
   const std::string text = policy->to_toml();
   const eventlog::PolicyUpdated event{text};
   const auto placed = append(frame(), event);
-  // A longer horizon needs window entries that were already let go: they come back from the log.
-  if (auto done = longer ? settle_and_replay() : state_->apply(event, placed); !done)
+  // Later transactions need window entries that were already let go: they come back from the log.
+  const bool later = lateness.us() > state_->kept_lateness_us();
+  if (auto done = later ? settle_and_replay() : state_->apply(event, placed); !done)
     return std::unexpected(done.error());
   return replied(ReplyStatus::applied, placed.position);
 }
@@ -120,6 +128,9 @@ Expected<Reply> Recorder::activate(const ActivateFeatures& command, ReplyTexts& 
   if (!catalogue) return refuse("bad_features", "features", catalogue.error().text, texts);
   if (catalogue->sha256() == state_->catalogue()->sha256()) {
     return replied(ReplyStatus::unchanged, newest_);
+  }
+  if (auto kept = check_kept(*catalogue, state_->lateness()); !kept) {
+    return refuse("horizon_too_long", "features", kept.error().text, texts);
   }
   // Rules were checked against the features in force. Built-in ones follow the new catalogue by themselves.
   std::string rules_text = state_->rule_set()->text();
@@ -132,8 +143,10 @@ Expected<Reply> Recorder::activate(const ActivateFeatures& command, ReplyTexts& 
                   rule_set.error().text + "; activate rules that do without it first", texts);
   }
   const eventlog::FeaturesActivated features{state_->features_version() + 1, command.text, catalogue->sha256()};
-  auto placed = append(frame(), features);
-  placed = append(frame(), eventlog::RulesActivated{state_->rules_version() + 1, rules_text, rule_set->sha256()});
+  const eventlog::RulesActivated rules{state_->rules_version() + 1, rules_text, rule_set->sha256()};
+  if (!fit(features, rules)) return refuse("activation_too_large", "features", kTooLarge, texts);
+  append(frame(), features);
+  const auto placed = append(frame(), rules);
   if (auto done = settle_and_replay(); !done) return std::unexpected(done.error());
   return replied(ReplyStatus::applied, placed.position);
 }
@@ -143,6 +156,7 @@ Expected<Reply> Recorder::activate(const ActivateRules& command, ReplyTexts& tex
   if (!rule_set) return refuse("bad_rules", "rules", rule_set.error().text, texts);
   if (rule_set->sha256() == state_->rule_set()->sha256()) return replied(ReplyStatus::unchanged, newest_);
   const eventlog::RulesActivated event{state_->rules_version() + 1, command.text, rule_set->sha256()};
+  if (!fit(event)) return refuse("activation_too_large", "rules", kTooLarge, texts);
   const auto placed = append(frame(), event);
   if (auto done = state_->apply(event, placed); !done) return std::unexpected(done.error());
   return replied(ReplyStatus::applied, placed.position);
@@ -154,9 +168,11 @@ Expected<void> Recorder::settle_and_replay() {
 }
 
 Expected<void> Recorder::bootstrap(const EngineOptions& options) {
+  const std::string policy_text = options.policy.to_toml();
+  Lateness lateness = state_->lateness();
   if (!state_->has_policy()) {
-    const std::string text = options.policy.to_toml();
-    append(frame(), eventlog::PolicyUpdated{text});
+    if (auto policy = Policy::parse(policy_text, "the policy"); !policy) return std::unexpected(policy.error());
+    lateness.allow(options.policy);
   }
   const std::string_view features_text =
       options.features_toml.empty() ? rules::default_features_toml() : std::string_view(options.features_toml);
@@ -166,15 +182,19 @@ Expected<void> Recorder::bootstrap(const EngineOptions& options) {
     auto parsed = rules::Catalogue::parse(features_text, options.features_file);
     if (!parsed) return std::unexpected(parsed.error());
     catalogue = &fresh.emplace(std::move(*parsed));
-    append(frame(), eventlog::FeaturesActivated{1, fresh->text(), fresh->sha256()});
   }
-  if (state_->rule_set() == nullptr) {
-    const std::string rules_text =
-        options.rules_toml.empty() ? rules::built_in_rules_for(*catalogue) : options.rules_toml;
-    auto rule_set = rules::RuleSet::parse(rules_text, options.rules_file, *catalogue);
-    if (!rule_set) return std::unexpected(rule_set.error());
-    append(frame(), eventlog::RulesActivated{1, rule_set->text(), rule_set->sha256()});
-  }
+  if (auto kept = check_kept(*catalogue, lateness); !kept) return kept;
+  std::string rules_text = options.rules_toml.empty() ? rules::built_in_rules_for(*catalogue) : options.rules_toml;
+  if (state_->rule_set() != nullptr) rules_text = state_->rule_set()->text();
+  auto rule_set = rules::RuleSet::parse(rules_text, options.rules_file, *catalogue);
+  if (!rule_set) return std::unexpected(rule_set.error());
+  const eventlog::PolicyUpdated policy{policy_text};
+  const eventlog::FeaturesActivated features{1, catalogue->text(), catalogue->sha256()};
+  const eventlog::RulesActivated rules{1, rule_set->text(), rule_set->sha256()};
+  if (!fit(policy, features, rules)) return eventlog::fail(eventlog::ErrorKind::invalid, kTooLarge);
+  if (!state_->has_policy()) append(frame(), policy);
+  if (fresh) append(frame(), features);
+  if (state_->rule_set() == nullptr) append(frame(), rules);
   return settle_and_replay();
 }
 

@@ -48,6 +48,7 @@ void put(Piece& piece, const ImageSummary& summary) {
   put(piece, summary.begun);
   put(piece, summary.ended);
   piece.put(summary.ended_hash).put(summary.plan_hash).put(summary.stream_time.value());
+  piece.put(summary.ids_forgotten_before.value());
   piece.put(static_cast<std::uint32_t>(summary.activations.size()));
   for (const Placed at : summary.activations) put(piece, at);
   piece.put_bytes(std::as_bytes(std::span(summary.parts)));
@@ -153,6 +154,7 @@ Expected<ImageSummary> read_summary(const ImageReader& image) {
   summary.ended_hash = from.take<std::uint64_t>();
   summary.plan_hash = from.take<std::uint64_t>();
   summary.stream_time = eventlog::EventTime{from.take<std::int64_t>()};
+  summary.ids_forgotten_before = eventlog::EventTime{from.take<std::int64_t>()};
   const auto activations = from.take<std::uint32_t>();
   for (std::uint32_t i = 0; i < activations && !from.is_short(); ++i) summary.activations.push_back(take_placed(from));
   summary.parts = from.take_bytes(image.pieces() - 1);
@@ -183,6 +185,7 @@ Expected<RestoredState> restore_state(eventlog::Environment& environment, const 
     return no_use(path, "was made for features compiled otherwise");
   }
   state.decision().restore_stream_time(summary->stream_time);
+  state.restore_forgotten_before(summary->ids_forgotten_before);
   if (auto done = restore_pieces(environment, **image, *summary, state); !done) return std::unexpected(done.error());
   const eventlog::Position next{summary->begun.position.value() + 1};
   if (auto done = state.apply_from(log, next, progress); !done) return std::unexpected(done.error());
@@ -267,6 +270,7 @@ void StateImages::save_piece(const WriteState& state) {
   all_saved_ = true;
   summary_.ended = state.newest();
   summary_.stream_time = state.decision().stream_time();
+  summary_.ids_forgotten_before = state.transactions().forgotten_before();
 }
 
 void StateImages::publish_when_durable() {

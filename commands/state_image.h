@@ -14,7 +14,7 @@
 namespace vigil::commands {
 
 // Raise it whenever a fold of the write state, or how its pieces are saved, changes: older images are not used then.
-inline constexpr std::uint32_t kStateVersion = 1;
+inline constexpr std::uint32_t kStateVersion = 4;
 
 // What an image says of itself: its last piece.
 struct ImageSummary {
@@ -25,6 +25,7 @@ struct ImageSummary {
   std::uint64_t ended_hash = 0;  // of that event: the image is of this very history
   std::uint64_t plan_hash = 0;
   eventlog::EventTime stream_time;            // when the last piece was saved
+  eventlog::EventTime ids_forgotten_before;   // likewise (transaction_index.h)
   std::vector<eventlog::Placed> activations;  // up to `begun`
   std::string parts;                          // of each piece, one byte; kNoPart: it is to be passed over
 };

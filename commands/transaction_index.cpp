@@ -32,6 +32,7 @@ void TransactionIndex::insert(std::uint64_t key, eventlog::Address address, std:
 }
 
 void TransactionIndex::expire(eventlog::EventTime oldest, eventlog::Address settled) {
+  forgotten_before_ = std::max(forgotten_before_, oldest);
   for (int i = 0; i < kExpiredPerCall && !hours_.empty(); ++i) {
     auto first = hours_.begin();
     if (first->first >= hour_of(oldest)) return;

@@ -1,6 +1,7 @@
 // The ids decided within the acceptance horizon: what makes a repeat a repeat.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -10,7 +11,8 @@
 namespace vigil::commands {
 
 // Not thread-safe. Memory is bounded by the horizon: expire() forgets what is older, an hour of event time at
-// once, a few entries per call. What was forgotten is still found by its own age through the log's id index.
+// once, a few entries per call. What was forgotten is still found through the log's id index, which has to be asked
+// about every event time before forgotten_before(): policies change, and stream time may have run ahead.
 class TransactionIndex {
  public:
   TransactionIndex() = default;
@@ -26,6 +28,8 @@ class TransactionIndex {
   // Forgets ids whose event time is before `oldest`, up to a small constant number per call. What stands at or
   // behind `settled` stays: the log's id index may not know it yet.
   void expire(eventlog::EventTime oldest, eventlog::Address settled);
+  // The greatest `oldest` so far: ids whose event time is not before it were never forgotten.
+  eventlog::EventTime forgotten_before() const { return forgotten_before_; }
   std::size_t size() const { return index_.size(); }
   std::size_t bytes() const;
 
@@ -38,6 +42,8 @@ class TransactionIndex {
   bool save(SavedUpTo& saved, std::size_t bytes, eventlog::Piece& piece) const;
   // Adds the ids of a piece that stand up to `newest`. False when it is none.
   bool restore(eventlog::ValueReader& piece, eventlog::Address newest);
+  // forgotten_before() when the last piece was saved.
+  void restore_forgotten_before(eventlog::EventTime time) { forgotten_before_ = std::max(forgotten_before_, time); }
 
  private:
   struct Entry {
@@ -52,6 +58,7 @@ class TransactionIndex {
   // Where the last id went, and most likely the next; null when that hour is forgotten.
   Hour* newest_ = nullptr;
   std::int64_t newest_hour_ = 0;
+  eventlog::EventTime forgotten_before_{INT64_MIN};
 };
 
 }  // namespace vigil::commands

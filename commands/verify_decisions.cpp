@@ -1,5 +1,6 @@
 #include "commands/verify_decisions.h"
 
+#include <algorithm>
 #include <deque>
 
 #include "commands/acceptance.h"
@@ -91,8 +92,10 @@ class Pass {
     for (const Reason& reason : reasons) {
       differences.push_back({"acceptance", "accepted", std::string(reason.code) + ": " + reason.text});
     }
-    if (const auto earlier = decided_earlier(event->transaction.id)) {
-      differences.push_back({"acceptance", "accepted", "a repeat of position " + std::to_string(earlier->value())});
+    const auto earlier = decided_earlier(event->transaction, record.position);
+    if (!earlier) return std::unexpected(earlier.error());
+    if (*earlier) {
+      differences.push_back({"acceptance", "accepted", "a repeat of position " + std::to_string((*earlier)->value())});
     }
     const Decision decision =
         decider_.decide(event->transaction, base, state_->catalogue()->size(), state_->decision(), *state_->rule_set());
@@ -104,15 +107,22 @@ class Pass {
     return !differs(record.position, event->transaction.id, std::move(differences));
   }
 
-  std::optional<Position> decided_earlier(std::string_view id) const {
+  // Where the transaction was decided before `now`: by what is remembered, else, like the recorder, by the log.
+  Expected<std::optional<Position>> decided_earlier(const eventlog::Transaction& transaction, Position now) const {
     std::optional<Position> found;
-    state_->transactions().find(eventlog::transaction_key(id), [&](eventlog::Address address) {
+    const auto decides_it = [&](eventlog::Address address) {
       const auto record = log_.at(address);
-      if (!record) return false;
+      if (!record || record->type != static_cast<std::uint16_t>(EventType::transaction_decided)) return false;
       const auto event = eventlog::decode<eventlog::TransactionDecided>(*record);
-      if (event && event->transaction.id == id) found = record->position;
+      if (record->position < now && event && event->transaction.id == transaction.id) found = record->position;
       return found.has_value();
-    });
+    };
+    const std::uint64_t key = eventlog::transaction_key(transaction.id);
+    if (state_->transactions().find(key, decides_it)) return found;
+    if (transaction.event_time >= state_->transactions().forgotten_before()) return found;
+    const auto addresses = log_.find_key(key);
+    if (!addresses) return std::unexpected(addresses.error());
+    (void)std::ranges::any_of(*addresses, decides_it);
     return found;
   }
 

@@ -34,7 +34,7 @@ Expected<void> with(const eventlog::Record& record, Fold fold) {
   return fold(*event);
 }
 
-// How much older than stream time a transaction may be that is still accepted by either clock: stream time may run
+// How much older than stream time a transaction may be that one policy accepts by either clock: stream time may run
 // ahead of the wall clock by the allowed skew.
 std::int64_t reach_of(const Policy& policy) { return policy.horizon_us + policy.future_skew_us; }
 
@@ -46,7 +46,9 @@ std::string recorded(const char* what, std::uint32_t version) {
 
 std::uint64_t entity_key(std::string_view id) { return XXH3_64bits(id.data(), id.size()); }
 
-std::uint64_t quarantine_key(std::span<const std::byte> raw) { return XXH3_64bits(raw.data(), raw.size()); }
+std::uint64_t quarantine_key(std::span<const std::byte> raw, std::string_view source) {
+  return XXH3_64bits_withSeed(raw.data(), raw.size(), XXH3_64bits(source.data(), source.size()));
+}
 
 Expected<std::unique_ptr<WriteState>> WriteState::replay(
     const eventlog::LogSource& log, std::uint64_t undurable_bytes_max,
@@ -117,7 +119,7 @@ Expected<std::unique_ptr<WriteState>> WriteState::before_all(const eventlog::Log
 Expected<void> WriteState::prepare(const eventlog::LogSource& log, std::uint32_t features_version) {
   auto cursor = log.read_from(eventlog::Position{1});
   if (!cursor) return std::unexpected(cursor.error());
-  std::int64_t lateness_us = 0;
+  Lateness lateness;
   std::string features;
   std::uint32_t version = 0;
   while (true) {
@@ -127,7 +129,7 @@ Expected<void> WriteState::prepare(const eventlog::LogSource& log, std::uint32_t
     if ((*record)->type == static_cast<std::uint16_t>(EventType::features_activated)) {
       auto event = eventlog::decode<eventlog::FeaturesActivated>(**record);
       if (!event) return std::unexpected(event.error());
-      if (version == features_version && version != 0) continue;
+      if (version == features_version && version != 0) break;  // nothing behind it is folded with these features
       features = event->text;
       ++version;
     } else if ((*record)->type == static_cast<std::uint16_t>(EventType::policy_updated)) {
@@ -135,20 +137,23 @@ Expected<void> WriteState::prepare(const eventlog::LogSource& log, std::uint32_t
       if (!event) return std::unexpected(event.error());
       auto policy = Policy::parse(event->text, "the log's policy");
       if (!policy) return std::unexpected(policy.error());
-      lateness_us = std::max(lateness_us, reach_of(*policy));
+      lateness.allow(*policy);
     }
   }
   if (version == 0) return {};
-  return make_decision_state(features, version, lateness_us);
+  return make_decision_state(features, version, lateness);
 }
 
 Expected<void> WriteState::make_decision_state(std::string_view features, std::uint32_t version,
-                                               std::int64_t lateness_us) {
+                                               const Lateness& lateness) {
   auto catalogue = rules::Catalogue::parse(features, recorded("features", version));
   if (!catalogue) return std::unexpected(catalogue.error());
-  decision_lateness_us_ = lateness_us;
+  if (auto kept = check_kept(*catalogue, lateness); !kept) {
+    return eventlog::fail(ErrorKind::invalid, recorded("features", version) + ": " + kept.error().text);
+  }
+  decision_lateness_us_ = lateness.us();
   decision_catalogue_ = std::make_unique<rules::Catalogue>(std::move(*catalogue));
-  decision_ = std::make_unique<rules::DecisionState>(*decision_catalogue_, lateness_us);
+  decision_ = std::make_unique<rules::DecisionState>(*decision_catalogue_, decision_lateness_us_);
   return {};
 }
 
@@ -189,7 +194,7 @@ void WriteState::apply(const eventlog::TransactionDecided& event, Placed at) {
 
 void WriteState::apply(const eventlog::TransactionQuarantined& event, Placed at) {
   newest_ = at;
-  quarantines_.replace(quarantine_key(event.raw), at.address);
+  quarantines_.replace(quarantine_key(event.raw, event.source), at.address);
 }
 
 void WriteState::apply(const eventlog::LabelReported& event, Placed at) {
@@ -231,7 +236,7 @@ Expected<void> WriteState::apply(const eventlog::PolicyUpdated& event, Placed at
   if (!policy) return std::unexpected(policy.error());
   policy_ = *policy;
   policy_known_ = true;
-  lateness_us_ = std::max(lateness_us_, reach_of(policy_));
+  lateness_.allow(policy_);
   activated(at);
   return {};
 }

@@ -83,12 +83,18 @@ class WriteState {
   // Puts a piece in. Pieces of one part in their order; different parts may be restored by different threads at once.
   // False: this is no such piece; the state is of no use.
   bool restore(std::string_view piece);
+  // Before the first restore(): transactions().forgotten_before() when the last piece was saved.
+  void restore_forgotten_before(eventlog::EventTime time) { transactions_.restore_forgotten_before(time); }
   // Whether the decision state keeps all that the newest features and every policy so far ask for. Not so when events
   // behind an image brought new ones: then only a replay helps.
   bool keeps_enough() const;
 
   bool has_policy() const { return policy_known_; }
   const Policy& policy() const { return policy_; }
+  // What all policies so far allowed.
+  const Lateness& lateness() const { return lateness_; }
+  // How late transactions may be by what the decision state keeps.
+  std::int64_t kept_lateness_us() const { return decision_lateness_us_; }
   // Nothing until FeaturesActivated and RulesActivated were replayed.
   const rules::Catalogue* catalogue() const { return catalogues_.empty() ? nullptr : catalogues_.back().get(); }
   const rules::RuleSet* rule_set() const { return rule_sets_.empty() ? nullptr : rule_sets_.back().get(); }
@@ -116,13 +122,13 @@ class WriteState {
   }
   bool save_part(SavedSoFar& saved, std::size_t bytes, eventlog::Piece& piece) const;
   eventlog::Expected<void> make_decision_state(std::string_view features, std::uint32_t version,
-                                               std::int64_t lateness_us);
+                                               const Lateness& lateness);
   eventlog::Expected<void> prepare(const eventlog::LogSource& log, std::uint32_t features_version);
 
   std::uint64_t undurable_bytes_max_ = 0;
   eventlog::Placed newest_{}, newest_list_update_{};
   std::vector<eventlog::Placed> activations_;
-  std::int64_t lateness_us_ = 0;           // the longest that any policy allowed
+  Lateness lateness_;                      // of all policies so far
   std::int64_t decision_lateness_us_ = 0;  // what `decision_` was made for
   Policy policy_;
   bool policy_known_ = false;
@@ -138,7 +144,7 @@ class WriteState {
 
 // The hash under which a customer's or merchant's newest update is found again.
 std::uint64_t entity_key(std::string_view id);
-// The hash under which a quarantined input is found again.
-std::uint64_t quarantine_key(std::span<const std::byte> raw);
+// The hash under which a quarantined input of that source is found again.
+std::uint64_t quarantine_key(std::span<const std::byte> raw, std::string_view source);
 
 }  // namespace vigil::commands

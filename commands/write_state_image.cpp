@@ -74,7 +74,7 @@ Expected<std::unique_ptr<WriteState>> WriteState::before_pieces(const eventlog::
   }
   state->newest_ = begun;
   if (state->catalogues_.empty()) return state;
-  auto made = state->make_decision_state(state->catalogue()->text(), state->features_version(), state->lateness_us_);
+  auto made = state->make_decision_state(state->catalogue()->text(), state->features_version(), state->lateness_);
   if (!made) return std::unexpected(made.error());
   return state;
 }
@@ -98,7 +98,7 @@ bool WriteState::restore(std::string_view bytes) {
 }
 
 bool WriteState::keeps_enough() const {
-  return decision_ && lateness_us_ <= decision_lateness_us_ && catalogue()->sha256() == decision_catalogue_->sha256();
+  return decision_ && lateness_.us() <= decision_lateness_us_ && catalogue()->sha256() == decision_catalogue_->sha256();
 }
 
 }  // namespace vigil::commands

@@ -18,17 +18,23 @@ namespace {
 using eventlog::ErrorKind;
 using eventlog::fail;
 
+constexpr std::string_view kCustomerProfile = "customer_profile", kMerchantRisk = "merchant_risk";
+
+bool is_one_of(const HostedModel& model, std::span<const std::string_view> names) {
+  return std::ranges::find(names, model.name()) != names.end();
+}
+
 // The queries, whoever holds the models.
 class AnsweringModels : public ReadModels {
  public:
   explicit AnsweringModels(const eventlog::LogSource* log) : log_(log) {}
 
   Expected<std::optional<CustomerProfile>> customer(std::string_view id) const override {
-    return ask<CustomerProfileModel>("customer_profile",
+    return ask<CustomerProfileModel>(kCustomerProfile,
                                      [&](auto& model, auto& view) { return model.customer(view, id); });
   }
   Expected<std::optional<MerchantRisk>> merchant(std::string_view id) const override {
-    return ask<MerchantRiskModel>("merchant_risk", [&](auto& model, auto& view) { return model.merchant(view, id); });
+    return ask<MerchantRiskModel>(kMerchantRisk, [&](auto& model, auto& view) { return model.merchant(view, id); });
   }
   Expected<std::vector<AggregateRow>> aggregates(const AggregateQuery& query) const override {
     return ask<AggregatesModel>("aggregates", [&](auto& model, auto& view) { return model.rows(view, query); });
@@ -66,10 +72,10 @@ class AnsweringModels : public ReadModels {
 
 Expected<Position> AnsweringModels::newest(EntityKind kind, std::string_view id) const {
   if (kind == EntityKind::merchant) {
-    return ask<MerchantRiskModel>("merchant_risk",
+    return ask<MerchantRiskModel>(kMerchantRisk,
                                   [&](auto& model, auto& view) { return model.newest_of_merchant(view, id); });
   }
-  return ask<CustomerProfileModel>("customer_profile", [&](auto& model, auto& view) {
+  return ask<CustomerProfileModel>(kCustomerProfile, [&](auto& model, auto& view) {
     return kind == EntityKind::customer ? model.newest_of_customer(view, id) : model.newest_of_device(view, id);
   });
 }
@@ -78,7 +84,9 @@ Expected<std::optional<StateAsOf>> AnsweringModels::state_as_of(EntityKind kind,
                                                                 Position position) const {
   if (log_ == nullptr) return fail(ErrorKind::invalid, "the past can only be asked with the log at hand");
   if (id.empty() || id.size() > eventlog::kIdBytesMax) return std::optional<StateAsOf>{};
-  position = std::min(position, applied());
+  // The entity's newest event comes from one model. How far `snapshots` stands only decides how many events are folded.
+  const std::string_view knows_newest = kind == EntityKind::merchant ? kMerchantRisk : kCustomerProfile;
+  position = std::min(position, applied_by({&knows_newest, 1}));
   if (position == Position{}) return std::optional<StateAsOf>{};
   auto head = newest(kind, id);
   if (!head) return std::unexpected(head.error());
@@ -125,12 +133,19 @@ class LiveReadModels final : public AnsweringModels {
     return lowest.value_or(Position{});
   }
   bool wait_for(Position position, std::chrono::milliseconds timeout) const override {
-    const auto deadline = std::chrono::steady_clock::now() + timeout;
+    return wait_for_all(position, timeout, [](const HostedModel&) { return true; });
+  }
+  Position applied_by(std::span<const std::string_view> models) const override {
+    std::optional<Position> lowest;
     for (const auto& runner : runners_) {
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-      if (!runner->wait_for(position, std::max(left, std::chrono::milliseconds(0)))) return false;
+      if (!is_one_of(runner->model(), models)) continue;
+      lowest = std::min(lowest.value_or(runner->model().applied()), runner->model().applied());
     }
-    return !runners_.empty();
+    return lowest.value_or(Position{});
+  }
+  bool wait_for(Position position, std::chrono::milliseconds timeout,
+                std::span<const std::string_view> models) const override {
+    return wait_for_all(position, timeout, [&](const HostedModel& model) { return is_one_of(model, models); });
   }
 
  protected:
@@ -142,6 +157,17 @@ class LiveReadModels final : public AnsweringModels {
   }
 
  private:
+  template <class Wanted>
+  bool wait_for_all(Position position, std::chrono::milliseconds timeout, Wanted wanted) const {
+    const auto deadline = std::chrono::steady_clock::now() + timeout;
+    for (const auto& runner : runners_) {
+      if (!wanted(runner->model())) continue;
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+      if (!runner->wait_for(position, std::max(left, std::chrono::milliseconds(0)))) return false;
+    }
+    return !runners_.empty();
+  }
+
   DirectoryLock lock_;
   std::unique_ptr<Convoy> convoy_;
   std::vector<std::unique_ptr<Runner>> runners_;
@@ -179,12 +205,15 @@ class StoredReadModels final : public AnsweringModels {
     return all;
   }
   Position applied() const override {
-    const std::vector<ModelStatus> all = status();
-    const auto lowest = std::min_element(
-        all.begin(), all.end(), [](const ModelStatus& a, const ModelStatus& b) { return a.checkpoint < b.checkpoint; });
-    return lowest == all.end() ? Position{} : lowest->checkpoint;
+    return lowest([](const HostedModel&) { return true; });
   }
   bool wait_for(Position position, std::chrono::milliseconds) const override { return applied() >= position; }
+  Position applied_by(std::span<const std::string_view> models) const override {
+    return lowest([&](const HostedModel& model) { return is_one_of(model, models); });
+  }
+  bool wait_for(Position position, std::chrono::milliseconds, std::span<const std::string_view> models) const override {
+    return applied_by(models) >= position;
+  }
 
  protected:
   const HostedModel* model(std::string_view name) const override {
@@ -195,6 +224,17 @@ class StoredReadModels final : public AnsweringModels {
   }
 
  private:
+  template <class Wanted>
+  Position lowest(Wanted wanted) const {
+    std::optional<Position> lowest;
+    for (const auto& model : models_) {
+      if (!wanted(*model)) continue;
+      const Position checkpoint = model->status().checkpoint;
+      lowest = std::min(lowest.value_or(checkpoint), checkpoint);
+    }
+    return lowest.value_or(Position{});
+  }
+
   std::vector<std::unique_ptr<HostedModel>> models_;
 };
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -68,6 +69,13 @@ class ReadModels {
   // Waits until queries see `position`. False when `timeout` passed or a model is parked before it.
   // Read-only: whether the checkpoints are there.
   virtual bool wait_for(Position position, std::chrono::milliseconds timeout) const = 0;
+  // The same of the named models alone, parked or not: what an answer that draws on them knows. One that cannot tell
+  // answers for all.
+  virtual Position applied_by([[maybe_unused]] std::span<const std::string_view> models) const { return applied(); }
+  virtual bool wait_for(Position position, std::chrono::milliseconds timeout,
+                        [[maybe_unused]] std::span<const std::string_view> models) const {
+    return wait_for(position, timeout);
+  }
 
   virtual Expected<std::optional<CustomerProfile>> customer(std::string_view id) const = 0;
   virtual Expected<std::optional<MerchantRisk>> merchant(std::string_view id) const = 0;
@@ -77,7 +85,8 @@ class ReadModels {
   virtual Expected<std::vector<RuleStatistics>> rule_statistics() const = 0;  // ordered by rule id
   virtual Expected<std::vector<Quarantined>> quarantine(const QuarantineQuery& query) const = 0;
   virtual Expected<std::vector<QualityCount>> data_quality() const = 0;  // ordered by day, then name
-  // Nothing when the entity was unknown then. `position` beyond what is applied is answered as of applied().
+  // Nothing when the entity was unknown then. `position` beyond what the model that knows the entity's newest event has
+  // applied (merchant_risk, for customers and devices customer_profile) is answered as of there.
   virtual Expected<std::optional<StateAsOf>> state_as_of(EntityKind kind, std::string_view id,
                                                          Position position) const = 0;
 };

@@ -53,7 +53,8 @@ class Parser {
   NodePtr prefix();
   NodePtr primary();
   NodePtr call(Token name);
-  NodePtr membership(NodePtr operand, int level_min);
+  NodePtr membership(NodePtr operand);
+  NodePtr chained() { return refuse(token_.offset, "comparisons do not chain; join them with 'and'"); }
   NodePtr set_items(NodePtr set);
   NodePtr literal();
 
@@ -86,6 +87,12 @@ class Parser {
   std::size_t nesting_ = 0;  // of prefix() calls, so that the stack is bounded like the tree
 };
 
+// Whether the token goes on like a comparison; `not` in this place begins `not in`.
+bool compares(TokenKind kind) {
+  const std::optional<Binary> binary = binary_of(kind);
+  return kind == TokenKind::in || kind == TokenKind::not_ || (binary && binary->level == kComparisonLevel);
+}
+
 std::string too_deep() { return "nested deeper than " + std::to_string(kExpressionDepthMax) + " levels"; }
 
 // Sets the depth of a node whose children are complete.
@@ -110,7 +117,7 @@ NodePtr Parser::binary(int level_min) {
   while (!error_) {
     if (token_.kind == TokenKind::in || token_.kind == TokenKind::not_) {
       if (level_min > kComparisonLevel) return left;
-      left = membership(std::move(left), level_min);
+      left = membership(std::move(left));
       continue;
     }
     const std::optional<Binary> next = binary_of(token_.kind);
@@ -124,10 +131,7 @@ NodePtr Parser::binary(int level_min) {
     if (error_) return nullptr;
     node->children.push_back(std::move(left));
     node->children.push_back(std::move(right));
-    const std::optional<Binary> after = binary_of(token_.kind);
-    if (next->level == kComparisonLevel && after && after->level == kComparisonLevel) {
-      return refuse(token_.offset, "comparisons do not chain; join them with 'and'");
-    }
+    if (next->level == kComparisonLevel && compares(token_.kind)) return chained();
     left = grown(std::move(node));
   }
   return nullptr;
@@ -211,7 +215,7 @@ NodePtr Parser::call(Token name) {
 }
 
 // `operand in …` and `operand not in …`; the operand is parsed, the current token is `in` or `not`.
-NodePtr Parser::membership(NodePtr operand, int level_min) {
+NodePtr Parser::membership(NodePtr operand) {
   const Token first = token_;
   if (first.kind == TokenKind::not_) {
     advance();
@@ -236,10 +240,7 @@ NodePtr Parser::membership(NodePtr operand, int level_min) {
   }
   if (error_) return nullptr;
   node = grown(std::move(node));
-  const std::optional<Binary> after = binary_of(token_.kind);
-  if (level_min <= kComparisonLevel && after && after->level == kComparisonLevel) {
-    return refuse(token_.offset, "comparisons do not chain; join them with 'and'");
-  }
+  if (compares(token_.kind)) return chained();
   if (first.kind != TokenKind::not_) return node;
   return unary(Operator::not_, first.offset, std::move(node));
 }

@@ -91,10 +91,14 @@ bool take(ValueReader& from, const EntryLayout& kind, EntryLayout& layout) {
   return !from.is_short();
 }
 
-// The entries beyond the horizon, as many as there are, each in one memory run after the other.
-void put_entries(Piece& piece, const EntityWindows& windows, const EntryRing& ring) {
+// The entries beyond the horizon, as many as there are, each in one memory run after the other. Times are told apart
+// only where the newest, that of the last transaction, is not itself behind the horizon: the entity may have been left
+// alone.
+void put_entries(Piece& piece, const EntityWindows& windows, const EntityRecord& record) {
   const RingStore& rings = windows.rings();
-  EntryIndex at = rings.after(ring, windows.horizon_us());
+  const EntryRing& ring = record.ring;
+  const bool expired = record.lifetime.last_seen.value() <= windows.horizon_us();
+  EntryIndex at = expired ? ring.end : rings.after(ring, windows.horizon_us());
   piece.put(ring.end - at);
   while (at != ring.end) {
     const EntryRun run = rings.run(ring, at);
@@ -128,7 +132,7 @@ void EntityStore::save_entity(std::uint32_t number, Piece& piece) const {
     if (last != 0) piece.put(record.get<std::uint32_t>(last));
   }
   put(piece, record.chain);
-  put_entries(piece, windows_, record.ring);
+  put_entries(piece, windows_, record);
 }
 
 bool EntityStore::restore(ValueReader& piece) {

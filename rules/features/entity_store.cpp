@@ -50,9 +50,10 @@ void add_lifetime(Digester& digester, const Lifetime& lifetime) {
 void add_entries(Digester& digester, const EntityWindows& windows, const EntryRing& ring) {
   const RingStore& rings = windows.rings();
   Entry entry;
+  std::int64_t time_us = ring.oldest_us;
   for (EntryIndex i = ring.begin; i != ring.end; ++i) {
     const std::byte* kept = rings.at(ring, i);
-    const std::int64_t time_us = rings.time_us(kept);
+    time_us = rings.time_from(time_us, kept);
     if (time_us <= windows.horizon_us()) continue;
     rings.layout().read(kept, time_us, entry);
     digester.add(entry.time_us);

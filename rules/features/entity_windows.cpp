@@ -174,6 +174,8 @@ void EntityWindows::insert(EntityRecord& record, const Entry& entry) {
 
 void EntityWindows::restore(EntityRecord& record, const std::byte* entries, std::uint32_t count,
                             const EntryLayout& layout) {
+  // Stream time may have gone on a good deal while the image was taken.
+  if (record.lifetime.last_seen.value() <= horizon_us_) count = 0;
   if (layout.width == plan_.layout.width) {
     rings_->assign(record.ring, entries, count);
   } else {

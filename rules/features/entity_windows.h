@@ -41,7 +41,7 @@ class EntityWindows {
   // A transaction joins the ring, unless it is beyond the horizon.
   void insert(EntityRecord& record, const Entry& entry);
   // Gives a new record the `count` entries it had, sorted, in `layout`: this kind's, or the same with narrower columns.
-  // Its windows stand before all of them.
+  // Its windows stand before all of them. The record's lifetime is restored before.
   void restore(EntityRecord& record, const std::byte* entries, std::uint32_t count, const EntryLayout& layout);
   // Sets (or clears) the fraud flag on one entry that matches and does not carry it (does carry it).
   // Nothing happens when there is none: it was forgotten.
@@ -58,7 +58,10 @@ class EntityWindows {
   void change_layout(const EntryLayout& layout, Records&& records) {
     auto rebuilt = std::make_unique<RingStore>(layout);
     rebuilt->set_reference(newest_us_);
-    records([&](EntityRecord& record) { rebuilt->adopt(record.ring, *rings_); });
+    records([&](EntityRecord& record) {
+      forget_expired(record);  // an entity may have been left alone for longer than times are told apart
+      rebuilt->adopt(record.ring, *rings_);
+    });
     rings_ = std::move(rebuilt);
     plan_.layout = layout;
   }

@@ -174,7 +174,7 @@ void RingStore::drop_oldest(EntryRing& ring) {
   } else if (ring.begin - ring.base == kChunk && ring.capacity != 0) {
     drop_first_chunk(ring);
   }
-  ring.oldest_us = time_us(at(ring, ring.begin));
+  ring.oldest_us = time_from(ring.oldest_us, at(ring, ring.begin));
 }
 
 void RingStore::drop_first_chunk(EntryRing& ring) {

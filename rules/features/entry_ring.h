@@ -46,7 +46,8 @@ struct EntryRun {
 // became large stays large.
 //
 // Times come back from their 48 bits by the newest event time of the stream: set_reference() must have seen
-// every time that was inserted.
+// every time that was inserted. That is exact while no entry is 2^48 µs older; in a ring that may have been left alone
+// for longer, times come back one after the other from that of the oldest, which is kept whole.
 class RingStore {
  public:
   static constexpr std::uint32_t kChunk = 8;
@@ -61,6 +62,11 @@ class RingStore {
   std::int64_t time_us(const std::byte* entry) const {
     const std::uint64_t age = (static_cast<std::uint64_t>(reference_us_) - (layout_.word(entry) >> 16)) & kTimeMask;
     return reference_us_ - static_cast<std::int64_t>(age);
+  }
+  // However long ago: of an entry less than 2^48 µs later than `earlier_us`.
+  std::int64_t time_from(std::int64_t earlier_us, const std::byte* entry) const {
+    const std::uint64_t later = ((layout_.word(entry) >> 16) - static_cast<std::uint64_t>(earlier_us)) & kTimeMask;
+    return earlier_us + static_cast<std::int64_t>(later);
   }
   // ring.begin <= index < ring.end.
   std::byte* at(const EntryRing& ring, EntryIndex index) const;

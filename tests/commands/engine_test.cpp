@@ -187,6 +187,43 @@ TEST_F(EngineTest, ARepeatAtTheEdgeOfTheHorizonIsKnownWhenStreamTimeRunsAhead) {
   EXPECT_EQ(again.position, first.position);
 }
 
+TEST_F(EngineTest, ARepeatIsKnownWhenTheHorizonThatForgotItBecameLonger) {
+  ASSERT_EQ(run(UpdatePolicy{"clock = \"stream\"\nhorizon = \"1d\"\n", "p.toml"}).status, ReplyStatus::applied);
+  const auto position = submit(transaction("t1")).position;
+  for (int i = 0; i < 20; ++i) submit(transaction("x" + std::to_string(i), 5 * 86'400));
+  ASSERT_EQ(run(UpdatePolicy{"clock = \"stream\"\nhorizon = \"30d\"\n", "p.toml"}).status, ReplyStatus::applied);
+  const Reply again = submit(transaction("t1"));
+  EXPECT_TRUE(again.repeat);
+  EXPECT_EQ(again.position, position);
+  EXPECT_EQ(submit(transaction("t0")).status, ReplyStatus::decided);
+}
+
+TEST_F(EngineTest, RepeatsAreKnownThoughStreamTimeRanAheadUnderAnEarlierPolicy) {
+  const std::int64_t now_us = environment_.now().value();
+  ASSERT_EQ(run(UpdatePolicy{"future_skew = \"30d\"\n", "p.toml"}).status, ReplyStatus::applied);
+  auto ahead = transaction("ahead");
+  ahead.event_time = EventTime{now_us + 20 * kDayUs};
+  submit(ahead);
+  ASSERT_EQ(run(UpdatePolicy{"future_skew = \"5m\"\n", "p.toml"}).status, ReplyStatus::applied);
+  std::vector<std::string> ids;
+  for (int i = 0; i < 50; ++i) ids.push_back("t" + std::to_string(i));
+  const auto submit_all = [&] {
+    std::size_t repeats = 0;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      auto t = transaction(ids[i]);
+      t.event_time = EventTime{now_us - static_cast<std::int64_t>(i)};
+      const Reply reply = submit(t);
+      EXPECT_EQ(reply.status, ReplyStatus::decided);
+      repeats += reply.repeat;
+    }
+    return repeats;
+  };
+  EXPECT_EQ(submit_all(), 0u);
+  EXPECT_EQ(submit_all(), ids.size());
+  open();
+  EXPECT_EQ(submit_all(), ids.size());
+}
+
 TEST_F(EngineTest, RulesDecideAndAlertsCoolDown) {
   submit(transaction("t1", 0));
   submit(transaction("t2", 1));
@@ -220,6 +257,28 @@ TEST_F(EngineTest, LabelsAreRecordedOnceAndCorrected) {
   EXPECT_EQ(run(label("t1", LabelKind::genuine)).status, ReplyStatus::applied);
   EXPECT_EQ(run(label("t1", LabelKind::genuine)).status, ReplyStatus::unchanged);
   EXPECT_EQ(count(EventType::label_reported), 2u);
+}
+
+TEST_F(EngineTest, ALabelSentAgainDoesNotOverturnALaterOne) {
+  submit(transaction("t1"));
+  const auto reported = [](LabelKind kind, std::int64_t day, std::string_view source = "test") {
+    return ReportLabel{"t1", 1, kind, EventTime{kStartUs + day * kDayUs}, source};
+  };
+  const auto first = run(reported(LabelKind::fraud, 20)).position;
+  const auto second = run(reported(LabelKind::genuine, 21)).position;
+  for (int i = 0; i < 2; ++i) {
+    const Reply again = run(reported(LabelKind::fraud, 20));
+    EXPECT_EQ(again.status, ReplyStatus::unchanged);
+    EXPECT_EQ(again.position, first);
+    const Reply older = run(reported(LabelKind::fraud, 19, "another"));
+    EXPECT_EQ(older.status, ReplyStatus::unchanged);
+    EXPECT_EQ(older.position, second);
+    open();
+  }
+  EXPECT_EQ(run(reported(LabelKind::chargeback, 21, "another")).status, ReplyStatus::applied);
+  EXPECT_EQ(run(reported(LabelKind::genuine, 21)).position, second);
+  EXPECT_EQ(run(reported(LabelKind::genuine, 22)).status, ReplyStatus::applied);
+  EXPECT_EQ(count(EventType::label_reported), 4u);
 }
 
 TEST_F(EngineTest, ALabelOfAnUnknownTransactionIsQuarantined) {
@@ -283,6 +342,22 @@ TEST_F(EngineTest, TheSameBadInputIsQuarantinedOnce) {
   EXPECT_TRUE(again.repeat);
   EXPECT_NE(run(bad, "{other").position, first.position);
   EXPECT_EQ(count(EventType::transaction_quarantined), 2u);
+}
+
+TEST_F(EngineTest, EqualBadRowsOfTwoPlacesAreEachQuarantinedOnce) {
+  const Unacceptable bad{"", {{"broken_json", "", "at byte 1"}}};
+  const std::vector<Command> rows{{bad, "{oops", "tx.csv:2"}, {bad, "{oops", "tx.csv:3"}};
+  std::vector<eventlog::Position> positions;
+  for (int run = 0; run < 3; ++run) {
+    if (run == 2) open();
+    ASSERT_TRUE(engine_->submit(rows, replies_));
+    ASSERT_TRUE(engine_->settle());
+    ASSERT_EQ(replies_.size(), 2u);
+    for (const Reply& reply : replies_) positions.push_back(reply.position);
+  }
+  EXPECT_EQ(count(EventType::transaction_quarantined), 2u);
+  EXPECT_NE(positions[0], positions[1]);
+  for (std::size_t i = 2; i < positions.size(); ++i) EXPECT_EQ(positions[i], positions[i % 2]);
 }
 
 TEST_F(EngineTest, ReferenceDataIsRecordedWhenItChanges) {
@@ -361,6 +436,57 @@ TEST_F(EngineTest, PolicyChangesAreRecordedAndBadOnesRefused) {
   EXPECT_EQ(engine_->policy().horizon_us, 30 * kDayUs);
 }
 
+TEST_F(EngineTest, WhatNoWindowCanBeKeptForIsRefusedAndNotRecorded) {
+  const std::size_t before = events().size();
+  EXPECT_EQ(run(UpdatePolicy{"clock = \"stream\"\nhorizon = \"900d\"\n", "p.toml"}).reasons[0].code, "bad_policy");
+  const Reply policy = run(UpdatePolicy{"clock = \"stream\"\nhorizon = \"810d\"\n", "p.toml"});
+  ASSERT_EQ(policy.status, ReplyStatus::refused);
+  EXPECT_EQ(policy.reasons[0].code, "horizon_too_long");
+  EXPECT_EQ(events().size(), before);
+  EXPECT_EQ(run(UpdatePolicy{"clock = \"stream\"\nhorizon = \"700d\"\n", "p.toml"}).status, ReplyStatus::applied);
+  // A short horizon later does not help: late transactions of the long one may be in the log.
+  EXPECT_EQ(run(UpdatePolicy{"clock = \"stream\"\nhorizon = \"1d\"\n", "p.toml"}).status, ReplyStatus::applied);
+  std::string longer(kFeatures);
+  longer += "[[feature]]\nname = \"a\"\nentity = \"customer\"\naggregate = \"count\"\nwindow = \"200d\"\n";
+  const Reply features = run(ActivateFeatures{longer, "f.toml"});
+  ASSERT_EQ(features.status, ReplyStatus::refused);
+  EXPECT_EQ(features.reasons[0].code, "horizon_too_long");
+  EXPECT_EQ(events().size(), before + 2);
+  open();
+  EXPECT_EQ(submit(transaction("t1")).status, ReplyStatus::decided);
+}
+
+TEST_F(EngineTest, APolicyThatCannotBeKeptIsAnErrorAtOpenAndNotRecorded) {
+  const auto fresh = directory_ / "fresh";
+  for (const std::int64_t days : {810, 900, 106'751'991}) {
+    EngineOptions options = options_;
+    options.policy.horizon_us = days * kDayUs;
+    const auto opened = Engine::open(environment_, fresh, options);
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().kind, eventlog::ErrorKind::invalid);
+    EXPECT_NE(opened.error().text.find("814"), std::string::npos) << opened.error().text;
+  }
+  EXPECT_TRUE(Engine::open(environment_, fresh, options_));
+}
+
+// Stream time may stand ahead by an earlier policy's skew when a later one accepts back by its longer horizon.
+TEST_F(EngineTest, WindowsReachBackByTheHorizonOfOnePolicyFromTheSkewOfAnother) {
+  const std::int64_t now_us = environment_.now().value();
+  ASSERT_EQ(run(UpdatePolicy{"future_skew = \"40d\"\n", "p.toml"}).status, ReplyStatus::applied);
+  auto ahead = transaction("ahead");
+  ahead.event_time = EventTime{now_us + 39 * kDayUs};
+  ASSERT_EQ(submit(ahead).status, ReplyStatus::decided);
+  ASSERT_EQ(run(UpdatePolicy{"horizon = \"30d\"\n", "p.toml"}).status, ReplyStatus::applied);
+  for (int i = 0; i < 3; ++i) {
+    const std::string id = "late" + std::to_string(i);
+    auto late = transaction(id);
+    late.event_time = EventTime{now_us - 29 * kDayUs + i};
+    const Reply reply = submit(late);
+    ASSERT_EQ(reply.status, ReplyStatus::decided);
+    EXPECT_EQ(reply.outcome, i < 2 ? Outcome::approve : Outcome::review);
+  }
+}
+
 TEST_F(EngineTest, LiveStateEqualsReplayedState) {
   for (int i = 0; i < 500; ++i) {
     const std::string customer = "c" + std::to_string(i % 7);
@@ -392,6 +518,51 @@ TEST_F(EngineTest, ManyCommandsAtOnceAreDecidedInOrderWhateverTheBatch) {
   }
   ASSERT_TRUE(engine_->settle());
   EXPECT_GE(engine_->log().durable().value(), last);
+}
+
+// A frame of these small segments holds less than a megabyte.
+TEST_F(EngineTest, LongTextsAreActivatedOrRefusedHoweverFullTheFrameIs) {
+  const auto padded = [](std::string_view text, std::size_t bytes) {
+    return std::string(text) + "#" + std::string(bytes, 'x') + "\n";
+  };
+  const std::string extra = "\"note\":\"" + std::string(4000, 'x') + "\"";
+  std::vector<std::string> ids;
+  for (int i = 0; i < 60; ++i) ids.push_back("t" + std::to_string(i));
+  std::vector<Command> batch;
+  for (const std::string& id : ids) {
+    auto t = transaction(id);
+    t.extra = extra;
+    batch.push_back({SubmitTransaction{t}, "{}", "test"});
+  }
+  const std::string rules = padded(kRules, 950'000), longest = padded(kRules, 1'048'000),
+                    features = padded(kFeatures, 120'000);
+  batch.push_back({ActivateRules{rules, "r.toml"}, "", "test"});
+  batch.push_back({SubmitTransaction{transaction("t60")}, "{}", "test"});
+  batch.push_back({ActivateFeatures{features, "f.toml"}, "", "test"});
+  batch.push_back({ActivateRules{longest, "r.toml"}, "", "test"});
+  std::vector<ReplyStatus> statuses;
+  for (std::span<const Command> rest(batch); !rest.empty();) {
+    const auto taken = engine_->submit(rest, replies_);
+    ASSERT_TRUE(taken) << taken.error().text;
+    for (const Reply& reply : replies_) {
+      statuses.push_back(reply.status);
+      if (reply.status == ReplyStatus::refused) {
+        EXPECT_EQ(reply.reasons[0].code, "activation_too_large");
+      }
+    }
+    rest = rest.subspan(*taken);
+    ASSERT_TRUE(engine_->settle());
+  }
+  EXPECT_EQ(std::vector(statuses.end() - 4, statuses.end()),
+            (std::vector{ReplyStatus::applied, ReplyStatus::decided, ReplyStatus::refused, ReplyStatus::refused}));
+  open();
+  EXPECT_EQ(engine_->rule_set().text().size(), rules.size());
+
+  EngineOptions options = options_;
+  options.rules_toml = longest;
+  const auto opened = Engine::open(environment_, directory_ / "fresh", options);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().kind, eventlog::ErrorKind::invalid);
 }
 
 TEST_F(EngineTest, TooSmallSegmentsAndBadTextsAreErrorsAtOpen) {

@@ -163,6 +163,9 @@ TEST_F(MessageParserTest, BadPlacesAreRefused) {
   TransactionText beyond = good();
   EXPECT_THAT(reasons(beyond.with("latitude", "90.0000001").with("longitude", "-180.1")),
               ElementsAre("bad_place latitude", "bad_place longitude"));
+  TransactionText wraps = good();  // 2^64 − 1 and a half at seven decimals
+  EXPECT_THAT(reasons(wraps.with("latitude", "1844674407370.95516155").with("longitude", "0")),
+              ElementsAre("bad_place latitude"));
   TransactionText word = good();
   EXPECT_THAT(reasons(word.with("latitude", "\"north\"").with("longitude", "1")), ElementsAre("bad_place latitude"));
 }

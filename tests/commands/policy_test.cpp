@@ -65,6 +65,11 @@ TEST(PolicyTest, MistakesNamePlaceAndReason) {
   EXPECT_NE(mistake("amount_minor_max = 1099511627776").find("largest amount"), std::string::npos);
   EXPECT_NE(mistake("future_skew = '5'").find("is no duration"), std::string::npos);
   EXPECT_NE(mistake("horizon = '0s'").find("longer than nothing"), std::string::npos);
+  EXPECT_EQ(mistake("horizon = '815d'"),
+            "p.toml:1:11: 'horizon' must be at most 814d, the longest that window entries can be kept");
+  EXPECT_EQ(mistake("future_skew = '19537h'"),
+            "p.toml:1:15: 'future_skew' must be at most 814d, the longest that window entries can be kept");
+  EXPECT_EQ(mistake("horizon = '106751991d'\nfuture_skew = '106751991d'").substr(0, 12), "p.toml:2:15:");
   EXPECT_EQ(mistake("clock = 'sun'"), "p.toml:1:9: 'sun' is no clock; known are \"wall\" and \"stream\"");
   EXPECT_EQ(mistake("clock = ").substr(0, 9), "p.toml:1:");
 }

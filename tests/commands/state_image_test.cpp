@@ -446,6 +446,39 @@ TEST_F(StateImageTest, WhatAnImageCannotKnowIsReplayed) {
   }
 }
 
+// An image begun under a long horizon still knows what a shorter one before it made the state forget.
+TEST_F(StateImageTest, WhatAnEarlierPolicyForgotIsStillAskedOfTheLog) {
+  std::deque<std::string> ids;
+  const auto paid = [&](std::int64_t day) {
+    eventlog::Transaction t;
+    t.id = ids.emplace_back("t" + std::to_string(ids.size()));
+    t.event_time = EventTime{kStartUs + day * 86'400 * kSecondUs};
+    t.customer_id = "c1";
+    t.merchant_id = "m1";
+    t.amount = {100, *Code::parse("EUR")};
+    return t;
+  };
+  const auto horizon = [](const char* text) { return UpdatePolicy{text, "p.toml"}; };
+  const eventlog::Transaction old = paid(-10);
+  Life life(9);
+  life.add(horizon("clock = 'stream'\nhorizon = '30d'"));
+  life.add(horizon("clock = 'stream'\nhorizon = '1d'"));
+  life.add(SubmitTransaction{old});
+  for (int i = 0; i < 20; ++i) life.add(SubmitTransaction{paid(-5)});
+  life.add(horizon("clock = 'stream'\nhorizon = '30d'"));
+  const eventlog::Position last_policy{3 + life.commands().size()};
+  for (int i = 0; i < 600; ++i) life.add(SubmitTransaction{paid(-5)});
+  open();
+  run(life.commands());
+  need_image();
+  open();
+  ASSERT_GT(engine_->state_report().image, last_policy) << engine_->state_report().image_refused;
+  answers_.clear();
+  const Command again{SubmitTransaction{old}, "{}", "test"};
+  run({&again, 1});
+  EXPECT_EQ(answers_.front().substr(0, 13), "decided again");
+}
+
 // Lists are saved as of one moment, also when one changes while they are.
 TEST_F(StateImageTest, LongListsMayChangeWhileTheyAreSaved) {
   std::deque<std::string> texts;

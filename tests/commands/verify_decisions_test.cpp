@@ -336,6 +336,24 @@ TEST_F(VerifyDecisionsTest, ADecisionRecordedTwiceIsNamed) {
                "a repeat of position " + std::to_string(first.value()));
 }
 
+// Forgotten under a short horizon, then recorded again under a long one.
+TEST_F(VerifyDecisionsTest, ADecisionRecordedAgainAfterItsIdWasForgottenIsNamed) {
+  run(UpdatePolicy{"clock = 'stream'\nhorizon = '1h'", "p.toml"});
+  pay(40);
+  run(UpdatePolicy{"clock = 'stream'\nhorizon = '30d'", "p.toml"});
+  pay(1);
+  ASSERT_TRUE(engine_->close());
+  engine_.reset();
+  const Position first = position_of(directory_, EventType::transaction_decided, 1);
+  const Position last = position_of(directory_, EventType::transaction_decided, 41);
+  const auto log = eventlog::LogReader::open(environment_, directory_ / "log");
+  const auto data = forged([&](const Record& record, eventlog::FrameBuilder& frame) {
+    copy(record.position == last ? *(*log)->at(first) : record, frame);
+    return true;
+  });
+  expect_first(verified(data), last, "acceptance", "accepted", "a repeat of position " + std::to_string(first.value()));
+}
+
 TEST_F(VerifyDecisionsTest, OtherRulesThanTheTextSaysAreNamed) {
   a_life();
   std::size_t seen = 0;

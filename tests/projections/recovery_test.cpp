@@ -272,6 +272,51 @@ TEST_F(RecoveryTest, AParkedModelDoesNotStopTheOthers) {
   EXPECT_NE(all[0]->status().reason.find("cannot be read"), std::string::npos) << all[0]->status().reason;
 }
 
+// alice's row cannot be read: customer_profile parks before her next payment, the others go on.
+TEST_F(RecoveryTest, AnAnswerClaimsAndWaitsForNoMoreThanItsOwnModelsKnow) {
+  writer_.decided({.id = "a1", .customer = "alice"});
+  writer_.decided({.id = "b1", .customer = "bob"});
+  writer_.settle();
+  complete_models();
+  {
+    const auto names = make_projection("customer_profile", nullptr);
+    auto store = Store::open(models() / "customer_profile" / "gen-1",
+                             {names->databases(), 1 << 30, names->schema_hash(), writer_.log().id()}, "boot");
+    ASSERT_TRUE((*store)->write(writer_.durable(), [](WriteTransaction& out) { out.put(0, "alice", "?"); }));
+    ASSERT_TRUE((*store)->sync());
+  }
+  const Position parked = writer_.durable();
+  writer_.decided({.id = "a2", .customer = "alice"});
+  writer_.decided({.id = "b2", .customer = "bob"});
+  const Position last = writer_.settle();
+  auto opened = ReadModels::open(models(), writer_.log(), {.boot_id = "boot"});
+  ASSERT_TRUE(opened) << opened.error().text;
+  const ReadModels& live = **opened;
+  constexpr std::string_view kProfile[] = {"customer_profile"}, kOthers[] = {"merchant_risk", "snapshots", "alerts"};
+  EXPECT_TRUE(live.wait_for(last, std::chrono::seconds(20), kOthers));
+  EXPECT_FALSE(live.wait_for(last, std::chrono::seconds(20), kProfile));
+  EXPECT_TRUE(live.wait_for(parked, std::chrono::seconds(20), kProfile));
+  EXPECT_EQ(live.applied_by(kOthers), last);
+  EXPECT_EQ(live.applied_by(kProfile), parked);
+
+  const auto bob = live.state_as_of(EntityKind::customer, "bob", last);
+  ASSERT_TRUE(bob && *bob);
+  EXPECT_EQ((*bob)->as_of, parked);
+  EXPECT_EQ((*bob)->state.lifetime.transactions, 1u);
+  const auto bakery = live.state_as_of(EntityKind::merchant, "bakery", last);
+  ASSERT_TRUE(bakery && *bakery);
+  EXPECT_EQ((*bakery)->as_of, last);
+  EXPECT_EQ((*bakery)->state.lifetime.transactions, 4u);
+
+  (void)(*opened)->close();  // says that one is parked
+  const auto stored = ReadModels::open_read_only(models(), &writer_.log());
+  ASSERT_TRUE(stored);
+  EXPECT_TRUE((*stored)->wait_for(last, std::chrono::milliseconds(0), kOthers));
+  EXPECT_FALSE((*stored)->wait_for(last, std::chrono::milliseconds(0), kProfile));
+  EXPECT_EQ((*stored)->state_as_of(EntityKind::customer, "bob", last)->value().as_of, parked);
+  EXPECT_EQ((*stored)->state_as_of(EntityKind::merchant, "bakery", last)->value().as_of, last);
+}
+
 TEST_F(RecoveryTest, AModelOfAnotherSchemaIsMadeAnewBesideTheOldOne) {
   write_stream(writer_, 18, 300);
   complete_models();

@@ -65,6 +65,11 @@ TEST(ExpressionErrors, MalformedSyntax) {
   EXPECT_EQ(error_of("(amount > 3"), "r.toml:12:20: expected ')', but the expression ends here");
   EXPECT_EQ(error_of("is_night not"), "r.toml:12:18: expected an operator before 'not'");
   EXPECT_EQ(error_of("1 < amount < 3"), "r.toml:12:20: comparisons do not chain; join them with 'and'");
+  EXPECT_EQ(error_of("1 in [1] in [true]"), "r.toml:12:18: comparisons do not chain; join them with 'and'");
+  EXPECT_EQ(error_of("1 in [1] not in [true]"), "r.toml:12:18: comparisons do not chain; join them with 'and'");
+  EXPECT_EQ(error_of("amount == 1 in [true]"), "r.toml:12:21: comparisons do not chain; join them with 'and'");
+  EXPECT_EQ(error_of("amount == 1 not in [true]"), "r.toml:12:21: comparisons do not chain; join them with 'and'");
+  EXPECT_EQ(error_of("country in list 'a' == true"), "r.toml:12:29: comparisons do not chain; join them with 'and'");
   EXPECT_EQ(error_of("abs(amount 3)"), "r.toml:12:20: expected ',' or ')', got '3'");
   EXPECT_EQ(error_of("abs(amount,)"), "r.toml:12:20: expected a value, got ')'");
 }

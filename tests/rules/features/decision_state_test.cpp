@@ -165,6 +165,69 @@ TEST(Window, SilenceOfYearsBringsNothingBack) {
   EXPECT_EQ(ledger.see({.at_us = kNoon + kWrap}), Value::of(std::int64_t{1}));
 }
 
+// Two payments, then nothing for a wrap and so long that the second would look recent. `looked` a month later, when
+// both were forgotten, or never.
+void fall_silent(Ledger& ledger, bool looked) {
+  ledger.pay({.at_us = kNoon});
+  ledger.pay({.at_us = kNoon + kDay});
+  ledger.pay({.at_us = kNoon + 30 * kDay, .customer = "bob"});
+  if (looked) ledger.see({.at_us = kNoon + 30 * kDay});
+  ledger.pay({.at_us = kNoon + (std::int64_t{1} << 48) + 8 * kDay + kDay / 2, .customer = "bob"});
+}
+const std::string kCategoriesWeek =
+    of("customer", "aggregate = \"distinct\"\nfield = \"category\"\nwindow = \"7d\"\nexclude_current = true");
+const Payment kAwake{.at_us = kNoon + (std::int64_t{1} << 48) + 7 * kDay + kDay / 2};
+
+TEST(Window, NothingOfASilenceOfAWrapAndAWeekLooksRecent) {
+  Ledger looked(kCategoriesWeek), left_alone(kCategoriesWeek);
+  fall_silent(looked, true);
+  fall_silent(left_alone, false);
+  EXPECT_EQ(left_alone.state().digest(), looked.state().digest());
+  EXPECT_EQ(left_alone.see(kAwake), Value::of(std::int64_t{0}));
+  left_alone.pay(kAwake);
+  looked.pay(kAwake);
+  EXPECT_EQ(left_alone.see(kAwake), Value::of(std::int64_t{1}));
+  EXPECT_EQ(left_alone.state().digest(), looked.state().digest());
+}
+
+TEST(Window, NothingOfALongSilenceComesBackWithAPaymentAlone) {
+  Ledger looked(kCategoriesWeek), left_alone(kCategoriesWeek);
+  fall_silent(looked, true);
+  fall_silent(left_alone, false);
+  looked.pay(kAwake);
+  left_alone.pay(kAwake);
+  EXPECT_EQ(left_alone.state().memory().window_entries, 2u);
+  EXPECT_EQ(left_alone.state().digest(), looked.state().digest());
+}
+
+TEST(Window, NothingOfALongSilenceComesBackWithWiderColumns) {
+  Ledger looked(kCategoriesWeek), left_alone(kCategoriesWeek);
+  for (Ledger* ledger : {&looked, &left_alone}) {
+    fall_silent(*ledger, ledger == &looked);
+    for (int i = 0; i < 66'000; ++i) {
+      ledger->pay({.at_us = kAwake.at_us, .customer = "bob", .category = "k" + std::to_string(i)});
+    }
+  }
+  EXPECT_EQ(left_alone.state().digest(), looked.state().digest());
+  EXPECT_EQ(left_alone.see(kAwake), Value::of(std::int64_t{0}));
+}
+
+TEST(Window, NothingOfALongSilenceComesBackFromAnImage) {
+  Ledger left_alone(kCategoriesWeek);
+  fall_silent(left_alone, false);
+  Ledger restored(kCategoriesWeek);
+  restored.state().restore_stream_time(left_alone.state().stream_time());
+  SavedSoFar saved;
+  while (true) {
+    eventlog::Piece piece;
+    if (!left_alone.state().save(saved, 100, piece)) break;
+    ASSERT_TRUE(restored.state().restore(piece.view()));
+  }
+  EXPECT_EQ(restored.state().memory().window_entries, 1u);
+  EXPECT_EQ(restored.state().digest(), left_alone.state().digest());
+  EXPECT_EQ(restored.see(kAwake), Value::of(std::int64_t{0}));
+}
+
 TEST(Labels, MarkAndUnmarkTheTransactionTheyMean) {
   Ledger ledger(of("merchant", "aggregate = \"fraud_count\"\nwindow = \"1h\"\nfilter = \"category == 'food'\""));
   const Payment food{.customer = "ann", .id = "t1"}, fuel{.customer = "bob", .category = "fuel", .id = "t2"};
