@@ -177,6 +177,20 @@ TEST_F(ServiceTest, ATransactionIsExplainedByItsFeaturesAndRules) {
   EXPECT_TRUE(row({{"query", "transaction"}, {"transaction_id", "t9"}}, 0)["row"].is_null());
 }
 
+// The facts that are not ours to understand are shown digit by digit as they were accepted.
+TEST_F(ServiceTest, AnExplanationAltersNoFact) {
+  const std::string extra = R"("card_ref":12345678901234567890123,"ratio":0.10,"huge":1e400,"deep":{"a":1,"a":2})";
+  std::string facts = transaction("t1").dump();
+  facts.back() = ',';
+  const Json reply = wire_->ask(R"({"op":"submit","transaction":)" + facts + extra + "}}");
+  ASSERT_EQ(reply["results"][0]["status"], "decided") << reply;
+  auto client = *Client::connect(service_->endpoint());
+  const auto answer = client->ask(R"({"op":"query","query":"transaction","transaction_id":"t1"})", kPatience);
+  ASSERT_TRUE(answer) << answer.error().text;
+  EXPECT_NE(answer->find("\"extra\":{" + extra + "}"), std::string::npos) << *answer;
+  EXPECT_NE(answer->find("\"features\":{"), std::string::npos) << *answer;
+}
+
 TEST_F(ServiceTest, RulesThatMatchedAreShownWithTheValuesTheySaw) {
   const std::string burst = submit_many(1, 0, 12);
   const Json results = wire_->ask(burst)["results"];
