@@ -35,7 +35,7 @@ class QueryThread {
   bool take(QueryMessage& answer);
   // Nothing unanswered, nothing to take.
   bool idle() const;
-  // From now on nothing waits for a position any longer.
+  // From now on nothing waits for a position any longer, and what has not begun is answered `stopping`.
   void hurry();
 
  private:
@@ -46,6 +46,7 @@ class QueryThread {
   };
   void run();
   void answer(QueryMessage query);
+  bool hurried() const;
   void reply(QueryMessage query, std::string text);
   void look_after_waiting(bool hurried);
 
