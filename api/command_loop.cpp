@@ -139,7 +139,8 @@ std::size_t CommandLoop::fill_batch() {
       ask(slot.incoming, message);
       continue;
     }
-    if (message.in_order && !held_.release(slot.incoming.address.bytes(), message.request_id)) {
+    if (message.in_order &&
+        !held_.release(slot.incoming.address.bytes(), message.request_id, std::chrono::steady_clock::now())) {
       answer_busy(slot.incoming.peer(), message);
       continue;
     }
@@ -231,7 +232,9 @@ void CommandLoop::refuse_messages() {
 void CommandLoop::refuse(const Incoming& incoming) {
   const Message& message = refusing_parser_.parse(incoming.body.bytes(), kSource);
   if (message.operation == "query") return ask(incoming, message);
-  if (message.in_order) held_.hold(incoming.address.bytes(), message.request_id);
+  if (message.in_order) {
+    held_.hold(incoming.address.bytes(), message.request_id, std::chrono::steady_clock::now());
+  }
   answer_busy(incoming.peer(), message);
 }
 
