@@ -287,6 +287,18 @@ TEST(Server, APortInUseIsAnErrorThatNamesIt) {
   EXPECT_NE(bound.error().text.find("another process listens there"), std::string::npos);
 }
 
+TEST(Server, APortBeyondTheLastOneIsRefused) {
+  Context context;
+  Socket socket = *Socket::open(context, SocketKind::router);
+  for (const char* endpoint : {"tcp://127.0.0.1:99999", "tcp://127.0.0.1:99999999999"}) {
+    const auto bound = socket.bind(endpoint);
+    ASSERT_FALSE(bound) << *bound;
+    EXPECT_EQ(bound.error().kind, eventlog::ErrorKind::invalid);
+    EXPECT_NE(bound.error().text.find("ports end at 65535"), std::string::npos) << bound.error().text;
+    EXPECT_FALSE(Client::connect(endpoint));
+  }
+}
+
 TEST(Server, AnEndpointThatIsNoneIsInvalid) {
   Context context;
   Socket socket = *Socket::open(context, SocketKind::router);
@@ -296,6 +308,24 @@ TEST(Server, AnEndpointThatIsNoneIsInvalid) {
     EXPECT_EQ(bound.error().kind, eventlog::ErrorKind::invalid) << bound.error().text;
   }
   EXPECT_FALSE(Client::connect("nonsense"));
+}
+
+// The limit of a frame protects a service from its clients, and not the other way round.
+TEST(Client, AFrameLongerThanAServiceTakesReachesIt) {
+  Context context;
+  Socket router = *Socket::open(context, SocketKind::router);
+  const std::string endpoint = *router.bind("tcp://127.0.0.1:*");
+  auto client = *Client::connect(endpoint);
+  ASSERT_TRUE(client->send("{}"));
+  std::array<Waitable, 1> what{Waitable{&router}};
+  Frame address, body;
+  while (!router.receive(address)) wait(what, kPatience);
+  ASSERT_TRUE(router.receive(body));
+  ASSERT_EQ(router.send(address.bytes(), Follows::another_frame), Sent::sent);
+  ASSERT_EQ(router.send(std::string(kFrameBytesMax + 1, ' '), Follows::nothing), Sent::sent);
+  const auto reply = client->receive(kPatience);
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->size(), kFrameBytesMax + 1u);
 }
 
 TEST(Client, NobodyListeningIsAnErrorAfterTheTimeOut) {
