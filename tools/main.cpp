@@ -84,6 +84,7 @@ int run(int argc, char** argv) {
       "Example:\n  build/vigil simulate --transactions 1000 --out /tmp/vigil.jsonl\n"
       "Every subcommand has --help with an example. Exit codes: 0 done, 1 failed, 2 usage.\n");
   add_all(app, exit_code);
+  refuse_negative_numbers(app);
   if (argc < 2) {
     std::cerr << app.help();
     return kUsage;

@@ -188,9 +188,7 @@ void add_serve(CLI::App& app, int& exit_code) {
   command->add_option("--features", options->features, "feature catalogue to put in force (TOML)");
   command->add_option("--rules", options->rules, "rule set to put in force (TOML)");
   command->add_option("--policy", options->policy, "validation policy to put in force (TOML)");
-  command->add_option("--segment-mib", options->segment_mib, "size of new log segments")
-      ->check(CLI::Range(4, 65'536))
-      ->capture_default_str();
+  add_segment_mib(*command, options->segment_mib);
   command->add_option("--queue", options->queue, "messages that may wait for the disk; more are answered busy")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
