@@ -243,7 +243,7 @@ void CommandLoop::ask(const Incoming& incoming, const Message& message) {
   if (unread_.full(incoming.address.bytes())) return answer_busy(incoming.peer(), message);
   publish_status();
   QueryMessage query{std::string(incoming.address.bytes()), incoming.request_framing, std::string(message.request_id),
-                     std::string(message.query)};
+                     std::string(message.query), unread_.counter(incoming.address.bytes())};
   if (!queries_->ask(std::move(query))) answer_busy(incoming.peer(), message);
 }
 
@@ -269,7 +269,7 @@ void CommandLoop::send_answers() {
   QueryMessage answer;
   while (queries_->take(answer)) {
     const Peer peer{answer.address, answer.request_framing};
-    if (unread_.full(answer.address)) {
+    if (answer.text.empty() || unread_.full(answer.address)) {
       ++counted_.busy;
       answer.text.clear();
       append_reply_head(answer.text, answer.request_id, "query");

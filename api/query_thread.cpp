@@ -91,6 +91,9 @@ void QueryThread::answer(QueryMessage query) {
     std::string text = Queries::stopping(query.request_id);
     return reply(std::move(query), std::move(text));
   }
+  if (query.unread && query.unread->load(std::memory_order_relaxed) >= UnreadReplies::kBytesPerPeerMax) {
+    return reply(std::move(query), "");
+  }
   const auto wanted = queries_.freshness(query.text);
   if (wanted && !models_.wait_for(wanted->at_least, std::chrono::milliseconds(0))) {
     const auto deadline = std::chrono::steady_clock::now() + wanted->timeout;

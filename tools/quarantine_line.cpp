@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "api/json_text.h"
 #include "commands/json_cursor.h"
 #include "tools/command_json.h"
 
@@ -39,19 +40,6 @@ bool is_label(JsonText& json) {
   return of_label && !of_transaction;
 }
 
-// Without the white space between tokens.
-std::string one_line(std::string_view json) {
-  std::string line;
-  bool quoted = false, escaped = false;
-  for (const char c : json) {
-    if (!quoted && (c == ' ' || c == '\n' || c == '\r' || c == '\t')) continue;
-    line += c;
-    if (c == '"' && !escaped) quoted = !quoted;
-    escaped = quoted && c == '\\' && !escaped;
-  }
-  return line;
-}
-
 bool has_line_end(std::string_view text) { return text.find_first_of("\r\n") != std::string_view::npos; }
 
 // Every line end stands inside of quotes, and every quote is closed.
@@ -80,7 +68,12 @@ std::string resubmit_line(const eventlog::TransactionQuarantined& event) {
   const std::string_view raw(reinterpret_cast<const char*>(event.raw.data()), event.raw.size());
   JsonText json;
   if (is_json(json, raw)) {
-    const std::string line = has_line_end(raw) ? one_line(raw) : std::string(raw);
+    std::string line;
+    if (has_line_end(raw)) {
+      api::append_json_on_one_line(line, raw);
+    } else {
+      line = raw;
+    }
     return is_label(json) ? "{\"op\":\"label\",\"label\":" + line + "}" : line;
   }
   return !has_line_end(raw) || is_csv_row(raw) ? std::string(raw) : as_message(raw, event);

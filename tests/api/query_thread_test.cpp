@@ -80,6 +80,18 @@ TEST_F(QueryThreadTest, WhatHasNotBegunWhenItStopsIsToldSo) {
   EXPECT_TRUE(queries.idle());
 }
 
+TEST_F(QueryThreadTest, NoAnswerIsMadeForWhoReadsNone) {
+  QueryThread queries({log_, models_, {}}, 10, answered_);
+  QueryMessage deaf = question("1", {{"query", "rules"}});
+  deaf.unread = std::make_shared<UnsentBytes>(UnreadReplies::kBytesPerPeerMax);
+  models_.on_rules = [] { FAIL() << "the models are not read"; };
+  ASSERT_TRUE(queries.ask(deaf));
+  QueryMessage answer;
+  while (!queries.take(answer)) std::this_thread::yield();
+  EXPECT_EQ(answer.text, "");
+  EXPECT_EQ(answer.request_id, "1");
+}
+
 TEST_F(QueryThreadTest, MoreThanTheLimitIsRefusedUntilAnswersAreTaken) {
   QueryThread queries({log_, models_, {}}, 2, answered_);
   ASSERT_TRUE(queries.ask(question("1", {{"query", "rules"}})));

@@ -191,6 +191,19 @@ TEST_F(ServiceTest, AnExplanationAltersNoFact) {
   EXPECT_NE(answer->find("\"features\":{"), std::string::npos) << *answer;
 }
 
+TEST_F(ServiceTest, AnEventIsOneLineWhateverItsFactsCameLike) {
+  std::string facts = transaction("t1").dump();
+  facts.back() = ',';
+  const Json reply = wire_->ask("{\"op\":\"submit\",\"transaction\":" + facts +
+                                "\"deep\":{\"a\":\n [1,\r\n 2.0], \"b\":\"c d\\n\"}}}");
+  ASSERT_EQ(reply["results"][0]["status"], "decided") << reply;
+  auto client = *Client::connect(service_->endpoint());
+  const auto answer = client->ask(R"({"op":"query","query":"transaction","transaction_id":"t1"})", kPatience);
+  ASSERT_TRUE(answer) << answer.error().text;
+  EXPECT_EQ(answer->find('\n'), std::string::npos);
+  EXPECT_NE(answer->find(R"("extra":{"deep":{"a":[1,2.0],"b":"c d\n"}})"), std::string::npos) << *answer;
+}
+
 TEST_F(ServiceTest, RulesThatMatchedAreShownWithTheValuesTheySaw) {
   const std::string burst = submit_many(1, 0, 12);
   const Json results = wire_->ask(burst)["results"];
