@@ -139,7 +139,8 @@ std::size_t CommandLoop::fill_batch() {
       ask(slot.incoming, message);
       continue;
     }
-    if (message.in_order && !held_.release(slot.incoming.address.bytes(), message.request_id)) {
+    if (message.in_order &&
+        !held_.release(slot.incoming.address.bytes(), message.request_id, std::chrono::steady_clock::now())) {
       answer_busy(slot.incoming.peer(), message);
       continue;
     }
@@ -231,14 +232,18 @@ void CommandLoop::refuse_messages() {
 void CommandLoop::refuse(const Incoming& incoming) {
   const Message& message = refusing_parser_.parse(incoming.body.bytes(), kSource);
   if (message.operation == "query") return ask(incoming, message);
-  if (message.in_order) held_.hold(incoming.address.bytes(), message.request_id);
+  if (message.in_order) {
+    held_.hold(incoming.address.bytes(), message.request_id, std::chrono::steady_clock::now());
+  }
   answer_busy(incoming.peer(), message);
 }
 
 void CommandLoop::ask(const Incoming& incoming, const Message& message) {
+  // Whoever leaves its answers unread gets no more of them to keep.
+  if (unread_.full(incoming.address.bytes())) return answer_busy(incoming.peer(), message);
   publish_status();
   QueryMessage query{std::string(incoming.address.bytes()), incoming.request_framing, std::string(message.request_id),
-                     std::string(message.query)};
+                     std::string(message.query), unread_.counter(incoming.address.bytes())};
   if (!queries_->ask(std::move(query))) answer_busy(incoming.peer(), message);
 }
 
@@ -262,7 +267,16 @@ void CommandLoop::send_replies() {
 
 void CommandLoop::send_answers() {
   QueryMessage answer;
-  while (queries_->take(answer)) send({answer.address, answer.request_framing}, answer.text, {});
+  while (queries_->take(answer)) {
+    const Peer peer{answer.address, answer.request_framing};
+    if (answer.text.empty() || unread_.full(answer.address)) {
+      ++counted_.busy;
+      answer.text.clear();
+      append_reply_head(answer.text, answer.request_id, "query");
+      append_busy_tail(answer.text, limits_.retry_after);
+    }
+    send(peer, answer.text, {});
+  }
 }
 
 // A peer that left, or that lets its replies pile up, is not waited for: it asks again and gets the recorded
@@ -272,9 +286,17 @@ void CommandLoop::send(const Peer& peer, std::string_view body, std::string_view
     scratch_.assign(body).append(tail);
     body = scratch_;
   }
+  const bool counted = body.size() >= UnreadReplies::kCountedBytesMin;
+  if (counted && unread_.full(peer.address)) {
+    ++counted_.undelivered;
+    return;
+  }
   Sent sent = router_.send(peer.address, Follows::another_frame);
   if (sent == Sent::sent && peer.request_framing) sent = router_.send({}, Follows::another_frame);
-  if (sent == Sent::sent) sent = router_.send(body, Follows::nothing);
+  if (sent == Sent::sent) {
+    sent = counted ? router_.send_counted(std::string(body), unread_.counter(peer.address))
+                   : router_.send(body, Follows::nothing);
+  }
   if (sent != Sent::sent) ++counted_.undelivered;
 }
 

@@ -17,6 +17,7 @@
 #include "api/query_thread.h"
 #include "api/service_status.h"
 #include "api/socket.h"
+#include "api/unread_replies.h"
 #include "api/wakeup.h"
 #include "commands/engine.h"
 #include "commands/message_parser.h"
@@ -116,6 +117,7 @@ class CommandLoop {
   Incoming refused_;
   commands::MessageParser refusing_parser_;
   HeldPeers held_;
+  UnreadReplies unread_;
   std::size_t turn_commands_ = 0;
   std::chrono::steady_clock::time_point batch_since_;
   std::vector<commands::Reply> replies_;

@@ -78,7 +78,12 @@ void facts(std::string& out, const Transaction& transaction) {
   place(out, transaction.place);
   if (!transaction.extra.empty()) {
     out += ",\"extra\":";
-    out += transaction.extra;
+    // A value inside may have come over several lines; an event is one.
+    if (transaction.extra.find_first_of("\r\n") == std::string_view::npos) {
+      out += transaction.extra;
+    } else {
+      append_json_on_one_line(out, transaction.extra);
+    }
   }
 }
 

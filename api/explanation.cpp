@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "api/event_json.h"
+#include "api/json_text.h"
 #include "api/query_json.h"
 #include "rules/expression/transaction_fields.h"
 
@@ -12,14 +13,11 @@ namespace {
 
 using namespace eventlog;
 
-Expected<Json> event_json(const Record& record, Activations& activations) {
+// As text all the way: a fact is shown as it was accepted, whatever a JSON library would make of its numbers.
+Expected<std::string> event_text(const Record& record, Activations& activations) {
   std::string text;
   if (auto written = append_event_json(text, record, &activations); !written) return std::unexpected(written.error());
-  Json json = Json::parse(text, nullptr, false);
-  if (json.is_discarded()) {
-    return fail(ErrorKind::damaged, "position " + std::to_string(record.position.value()) + " holds no JSON");
-  }
-  return json;
+  return text;
 }
 
 // What the condition looked at, by name, with the values it saw.
@@ -50,9 +48,9 @@ Json matched_json(const TransactionDecided& event, const rules::RuleSet& rule_se
   return matched;
 }
 
-Expected<Json> decision_json(const Record& record, const TransactionDecided& event, Activations& activations) {
-  auto json = event_json(record, activations);
-  if (!json) return json;
+Expected<std::string> decision_text(const Record& record, const TransactionDecided& event, Activations& activations) {
+  auto text = event_text(record, activations);
+  if (!text) return text;
   const auto catalogue = activations.catalogue(event.features_version);
   if (!catalogue) return std::unexpected(catalogue.error());
   const auto rule_set = activations.rule_set(event.features_version, event.rules_version);
@@ -69,18 +67,20 @@ Expected<Json> decision_json(const Record& record, const TransactionDecided& eve
   for (std::size_t i = 0; i < features.size(); ++i) {
     named[(*catalogue)->features()[i].name] = to_json(features[i]);
   }
-  (*json)["features"] = std::move(named);
-  (*json)["matched"] = matched_json(event, **rule_set, **catalogue, slots);
-  return json;
+  text->pop_back();  // the brace; the event's own fields stay as they are
+  *text += ",\"features\":" + text_of(named);
+  *text += ",\"matched\":" + text_of(matched_json(event, **rule_set, **catalogue, slots)) + "}";
+  return text;
 }
 
 }  // namespace
 
-Expected<std::optional<nlohmann::ordered_json>> explain(const LogSource& log, Activations& activations,
-                                                        std::string_view transaction_id) {
+Expected<std::optional<std::string>> explain(const LogSource& log, Activations& activations,
+                                             std::string_view transaction_id, std::size_t bytes_max) {
   const auto addresses = log.find_key(transaction_key(transaction_id));
   if (!addresses) return std::unexpected(addresses.error());
-  Json decisions = Json::array(), labels = Json::array();
+  std::string decisions, labels;
+  const auto add = [](std::string& list, const std::string& event) { (list += list.empty() ? "" : ",") += event; };
   for (const Address address : *addresses) {
     const auto record = log.at(address);
     if (!record) return std::unexpected(record.error());
@@ -89,22 +89,27 @@ Expected<std::optional<nlohmann::ordered_json>> explain(const LogSource& log, Ac
       const auto event = decode<TransactionDecided>(*record);
       if (!event) return std::unexpected(event.error());
       if (event->transaction.id != transaction_id) continue;
-      auto json = decision_json(*record, *event, activations);
-      if (!json) return std::unexpected(json.error());
-      decisions.push_back(std::move(*json));
+      const auto text = decision_text(*record, *event, activations);
+      if (!text) return std::unexpected(text.error());
+      add(decisions, *text);
     } else if (record->type == static_cast<std::uint16_t>(EventType::label_reported)) {
       const auto event = decode<LabelReported>(*record);
       if (!event) return std::unexpected(event.error());
       if (event->transaction_id != transaction_id) continue;
-      auto json = event_json(*record, activations);
-      if (!json) return std::unexpected(json.error());
-      labels.push_back(std::move(*json));
+      const auto text = event_text(*record, activations);
+      if (!text) return std::unexpected(text.error());
+      add(labels, *text);
+    }
+    if (decisions.size() + labels.size() > bytes_max) {
+      return fail(ErrorKind::invalid, "the answer is larger than " + std::to_string(bytes_max) +
+                                          " bytes; `vigil log dump` has each event of this transaction");
     }
   }
   if (decisions.empty()) return std::nullopt;
-  return Json{{"transaction_id", std::string(transaction_id)},
-              {"decisions", std::move(decisions)},
-              {"labels", std::move(labels)}};
+  std::string row = "{\"transaction_id\":";
+  append_json_string(row, transaction_id);
+  row += ",\"decisions\":[" + decisions + "],\"labels\":[" + labels + "]}";
+  return row;
 }
 
 }  // namespace vigil::api

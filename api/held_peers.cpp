@@ -4,19 +4,25 @@
 
 namespace vigil::api {
 
-void HeldPeers::hold(std::string_view address, std::string_view request_id) {
-  if (held_.contains(address)) return;
+void HeldPeers::hold(std::string_view address, std::string_view request_id, Time now) {
+  if (const auto found = held_.find(address); found != held_.end()) {
+    if (now < found->second.until) {
+      found->second.until = now + kHoldFor;
+      return;
+    }
+    held_.erase(found);
+  }
   if (held_.size() == kPeersMax) {
     held_.erase(std::ranges::min_element(held_, {}, [](const auto& entry) { return entry.second.since; }));
   }
-  held_.emplace(address, Held{std::string(request_id), ++refusals_});
+  held_.emplace(address, Held{std::string(request_id), ++refusals_, now + kHoldFor});
 }
 
-bool HeldPeers::release(std::string_view address, std::string_view request_id) {
+bool HeldPeers::release(std::string_view address, std::string_view request_id, Time now) {
   if (held_.empty()) return true;
   const auto found = held_.find(address);
   if (found == held_.end()) return true;
-  if (found->second.request_id != request_id) return false;
+  if (found->second.request_id != request_id && now < found->second.until) return false;
   held_.erase(found);
   return true;
 }

@@ -86,6 +86,16 @@ void append_json_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
+void append_json_on_one_line(std::string& out, std::string_view json) {
+  bool quoted = false, escaped = false;
+  for (const char c : json) {
+    if (!quoted && (c == ' ' || c == '\n' || c == '\r' || c == '\t')) continue;
+    out += c;
+    if (c == '"' && !escaped) quoted = !quoted;
+    escaped = quoted && c == '\\' && !escaped;
+  }
+}
+
 void append_json_integer(std::string& out, std::int64_t number) { append_number(out, number); }
 void append_json_integer(std::string& out, std::uint64_t number) { append_number(out, number); }
 

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <span>
 #include <variant>
 
 #include "api/activations.h"
@@ -14,6 +16,7 @@
 #include "api/query_json.h"
 #include "api/reply_json.h"
 #include "api/time_text.h"
+#include "rules/expression/suggestion.h"
 
 namespace vigil::api {
 namespace {
@@ -51,6 +54,9 @@ class Request {
     constexpr const char* kWanted = "a time such as \"2026-03-01T12:00:00Z\", or microseconds since 1970";
     const auto found = json_.find(field);
     if (found == json_.end() || found->is_null()) return std::nullopt;
+    if (found->is_number_unsigned() && found->get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max()) {
+      return wrong(field, kWanted);
+    }
     if (found->is_number_integer()) return found->get<std::int64_t>();
     if (!found->is_string()) return wrong(field, kWanted);
     const auto micros = parse_time(found->get_ref<const std::string&>());
@@ -60,7 +66,9 @@ class Request {
   Expected<std::size_t> limit(std::size_t otherwise) const {
     const auto asked = number("limit");
     if (!asked) return std::unexpected(asked.error());
-    return static_cast<std::size_t>(std::clamp<std::uint64_t>(asked->value_or(otherwise), 1, kRowsMax));
+    const std::uint64_t rows = asked->value_or(otherwise);
+    if (rows < 1 || rows > kRowsMax) return wrong("limit", "a number from 1 to " + std::to_string(kRowsMax));
+    return static_cast<std::size_t>(rows);
   }
   std::unexpected<Error> wrong(const char* field, std::string_view wanted) const {
     return fail(ErrorKind::invalid, "'" + std::string(field) + "' must be " + std::string(wanted));
@@ -84,16 +92,58 @@ Expected<Enum> word(const Request& request, const char* field, std::optional<std
   return request.wrong(field, "one of " + all);
 }
 
+// Every answer has either `row`, null when there is no such thing, or `rows`. As text, so that what is text already
+// stays as it is, and so that its size is known while it grows.
+struct Answered {
+  std::string fields;
+  std::optional<std::uint64_t> as_of = {};  // when it is not that of the read models
+};
+Answered row_answer(const Json& row) { return {"\"row\":" + text_of(row)}; }
+
+class Rows {
+ public:
+  Expected<void> add(const Json& row) {
+    if (!first_) text_ += ',';
+    first_ = false;
+    text_ += text_of(row);
+    if (text_.size() <= kAnswerBytesMax) return {};
+    return fail(ErrorKind::invalid, "the answer is larger than " + std::to_string(kAnswerBytesMax) +
+                                        " bytes; ask for fewer rows with limit");
+  }
+  Answered answer() { return {std::move(text_ += ']')}; }
+
+ private:
+  std::string text_ = "\"rows\":[";
+  bool first_ = true;
+};
+
 template <class T>
-Json rows_json(const std::vector<T>& rows) {
-  Json json = Json::array();
-  for (const T& row : rows) json.push_back(to_json(row));
-  return json;
+Expected<Answered> rows_answer(const std::vector<T>& all) {
+  Rows rows;
+  for (const T& row : all) {
+    if (auto added = rows.add(to_json(row)); !added) return std::unexpected(added.error());
+  }
+  return rows.answer();
 }
 
-// Every answer has either `row`, null when there is no such thing, or `rows`.
-Json row_answer(Json row) { return Json{{"row", std::move(row)}}; }
-Json rows_answer(Json rows) { return Json{{"rows", std::move(rows)}}; }
+// Rows that stand at positions, in their order, read in portions: what is too much for an answer is never held whole.
+template <class Query, class Read>
+Expected<Answered> rows_in_portions(Query query, const Read& read) {
+  constexpr std::size_t kPortion = 1000;
+  Rows rows;
+  for (std::size_t left = query.limit; left > 0;) {
+    query.limit = std::min(left, kPortion);
+    const auto portion = read(query);
+    if (!portion) return std::unexpected(portion.error());
+    for (const auto& row : *portion) {
+      if (auto added = rows.add(to_json(row)); !added) return std::unexpected(added.error());
+    }
+    if (portion->size() < query.limit) break;
+    left -= portion->size();
+    query.since = Position{portion->back().position.value() + 1};
+  }
+  return rows.answer();
+}
 
 // Resident memory of this process in bytes; 0 where /proc does not tell.
 std::uint64_t resident_bytes() {
@@ -108,60 +158,91 @@ std::uint64_t resident_bytes() {
 struct Queries::Impl {
   explicit Impl(const QuerySources& query_sources) : sources(query_sources), activations(query_sources.log) {}
 
-  using Answerer = Expected<Json> (Impl::*)(const Request&);
-  struct Kind {
-    std::string_view name;
-    Answerer answerer;
-  };
-  static const std::array<Kind, 9> kKinds;
-
-  Expected<Json> answer(const Json& request);
+  using Answerer = Expected<Answered> (Impl::*)(const Request&);
+  // What follows the head of an answer.
+  Expected<std::string> answer(const Json& request);
   // Nothing when the request asks for the present.
   Expected<std::optional<Position>> as_of(const Request& request) const;
-  Expected<Json> entity_as_of(EntityKind kind, const std::string& id, Position position);
+  Expected<Answered> entity_as_of(EntityKind kind, const std::string& id, Position position);
 
-  Expected<Json> customer(const Request& request);
-  Expected<Json> merchant(const Request& request);
-  Expected<Json> aggregates(const Request& request);
-  Expected<Json> alerts(const Request& request);
-  Expected<Json> rules(const Request& request);
-  Expected<Json> quarantine(const Request& request);
-  Expected<Json> data_quality(const Request& request);
-  Expected<Json> status(const Request& request);
-  Expected<Json> transaction(const Request& request);
+  Expected<Answered> customer(const Request& request);
+  Expected<Answered> merchant(const Request& request);
+  Expected<Answered> aggregates(const Request& request);
+  Expected<Answered> alerts(const Request& request);
+  Expected<Answered> rules(const Request& request);
+  Expected<Answered> quarantine(const Request& request);
+  Expected<Answered> data_quality(const Request& request);
+  Expected<Answered> status(const Request& request);
+  Expected<Answered> transaction(const Request& request);
 
   QuerySources sources;
   Activations activations;
 };
 
-const std::array<Queries::Impl::Kind, 9> Queries::Impl::kKinds = {{{"customer", &Impl::customer},
-                                                                   {"merchant", &Impl::merchant},
-                                                                   {"aggregates", &Impl::aggregates},
-                                                                   {"alerts", &Impl::alerts},
-                                                                   {"rules", &Impl::rules},
-                                                                   {"quarantine", &Impl::quarantine},
-                                                                   {"data_quality", &Impl::data_quality},
-                                                                   {"status", &Impl::status},
-                                                                   {"transaction", &Impl::transaction}}};
+namespace {
 
-Expected<Json> Queries::Impl::answer(const Json& json) {
+using Fields = std::span<const std::string_view>;
+constexpr std::array<std::string_view, 6> kCommonFields = {"op", "id", "in_order", "query", "at_least", "timeout_ms"};
+constexpr std::array<std::string_view, 3> kCustomerFields = {"customer_id", "as_of_position", "as_of_time"};
+constexpr std::array<std::string_view, 3> kMerchantFields = {"merchant_id", "as_of_position", "as_of_time"};
+constexpr std::array<std::string_view, 6> kAggregateFields = {"granularity", "from",  "to",
+                                                              "dimension",   "value", "limit"};
+constexpr std::array<std::string_view, 5> kAlertFields = {"rule", "severity", "customer_id", "since", "limit"};
+constexpr std::array<std::string_view, 3> kQuarantineFields = {"since", "code", "limit"};
+constexpr std::array<std::string_view, 1> kTransactionFields = {"transaction_id"};
+
+constexpr std::array<std::string_view, 9> kQueries = {"customer",   "merchant",     "aggregates", "alerts",     "rules",
+                                                      "quarantine", "data_quality", "status",     "transaction"};
+constexpr std::array<Fields, kQueries.size()> kFieldsOf = {kCustomerFields, kMerchantFields, kAggregateFields,
+                                                           kAlertFields,    Fields{},        kQuarantineFields,
+                                                           Fields{},        Fields{},        kTransactionFields};
+
+// A field that is misspelt, or that this query does not have, would filter nothing.
+Expected<void> check_fields(const Json& request, std::string_view query, Fields own) {
+  for (const auto& [name, value] : request.items()) {
+    if (std::ranges::find(kCommonFields, name) != kCommonFields.end() || std::ranges::find(own, name) != own.end()) {
+      continue;
+    }
+    std::vector<std::string_view> known(own.begin(), own.end());
+    known.insert(known.end(), kCommonFields.begin(), kCommonFields.end());
+    return fail(ErrorKind::invalid, "the query '" + std::string(query) + "' has no field " + rules::in_quotes(name) +
+                                        rules::did_you_mean(name, known));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::span<const std::string_view> query_names() { return kQueries; }
+
+std::optional<std::span<const std::string_view>> query_fields(std::string_view query) {
+  const auto found = std::ranges::find(kQueries, query);
+  if (found == kQueries.end()) return std::nullopt;
+  return kFieldsOf[static_cast<std::size_t>(found - kQueries.begin())];
+}
+
+Expected<std::string> Queries::Impl::answer(const Json& json) {
+  constexpr std::array<Answerer, kQueries.size()> kAnswerers = {
+      &Impl::customer,   &Impl::merchant,     &Impl::aggregates, &Impl::alerts,     &Impl::rules,
+      &Impl::quarantine, &Impl::data_quality, &Impl::status,     &Impl::transaction};
   const Request request(json);
   const auto wanted = request.text("query");
   if (!wanted) return std::unexpected(wanted.error());
-  std::string all;
-  for (const Kind& kind : kKinds) {
-    if (kind.name == *wanted) {
-      // Read before the answer is: what the answer shows is at least this fresh.
-      const std::uint64_t applied = sources.models.applied().value();
-      auto answered = (this->*kind.answerer)(request);
-      if (!answered) return answered;
-      Json whole = {{"query", *wanted}, {"as_of", applied}};
-      whole.update(*answered);
-      return whole;
-    }
-    all += (all.empty() ? "" : ", ") + std::string(kind.name);
+  const auto found = std::ranges::find(kQueries, *wanted);
+  if (found == kQueries.end()) {
+    std::string all;
+    for (const std::string_view name : kQueries) all.append(all.empty() ? "" : ", ").append(name);
+    return fail(ErrorKind::invalid,
+                "there is no query '" + *wanted + "'" + rules::did_you_mean(*wanted, kQueries) + "; there are " + all);
   }
-  return fail(ErrorKind::invalid, "there is no query '" + *wanted + "'; there are " + all);
+  const auto number = static_cast<std::size_t>(found - kQueries.begin());
+  if (auto known = check_fields(json, *wanted, kFieldsOf[number]); !known) return std::unexpected(known.error());
+  // Read before the answer is: what the answer shows is at least this fresh.
+  const std::uint64_t applied = sources.models.applied().value();
+  const auto answered = (this->*kAnswerers[number])(request);
+  if (!answered) return std::unexpected(answered.error());
+  return ",\"query\":\"" + *wanted + "\",\"as_of\":" + std::to_string(answered->as_of.value_or(applied)) + "," +
+         answered->fields + "}";
 }
 
 Expected<std::optional<Position>> Queries::Impl::as_of(const Request& request) const {
@@ -178,18 +259,18 @@ Expected<std::optional<Position>> Queries::Impl::as_of(const Request& request) c
   return Position{behind->value() - 1};
 }
 
-Expected<Json> Queries::Impl::entity_as_of(EntityKind kind, const std::string& id, Position position) {
+Expected<Answered> Queries::Impl::entity_as_of(EntityKind kind, const std::string& id, Position position) {
   const auto state = sources.models.state_as_of(kind, id, position);
   if (!state) return std::unexpected(state.error());
   if (!*state) {
-    return Json{{"as_of", std::min(position, sources.models.applied()).value()}, {"row", nullptr}};
+    return Answered{"\"row\":null", std::min(position, sources.models.applied()).value()};
   }
   Json row = {{std::string(eventlog::name(kind)) + "_id", id}};
   row.update(to_json((*state)->state));
-  return Json{{"as_of", (*state)->as_of.value()}, {"row", std::move(row)}};
+  return Answered{row_answer(row).fields, (*state)->as_of.value()};
 }
 
-Expected<Json> Queries::Impl::customer(const Request& request) {
+Expected<Answered> Queries::Impl::customer(const Request& request) {
   const auto id = request.text("customer_id");
   if (!id) return std::unexpected(id.error());
   const auto position = as_of(request);
@@ -200,7 +281,7 @@ Expected<Json> Queries::Impl::customer(const Request& request) {
   return row_answer(*profile ? to_json(**profile) : Json(nullptr));
 }
 
-Expected<Json> Queries::Impl::merchant(const Request& request) {
+Expected<Answered> Queries::Impl::merchant(const Request& request) {
   const auto id = request.text("merchant_id");
   if (!id) return std::unexpected(id.error());
   const auto position = as_of(request);
@@ -211,7 +292,7 @@ Expected<Json> Queries::Impl::merchant(const Request& request) {
   return row_answer(*risk ? to_json(**risk) : Json(nullptr));
 }
 
-Expected<Json> Queries::Impl::aggregates(const Request& request) {
+Expected<Answered> Queries::Impl::aggregates(const Request& request) {
   AggregateQuery query;
   const auto granularity_text = request.optional_text("granularity");
   if (!granularity_text) return std::unexpected(granularity_text.error());
@@ -236,12 +317,15 @@ Expected<Json> Queries::Impl::aggregates(const Request& request) {
   query.limit = *limit;
   const auto rows = sources.models.aggregates(query);
   if (!rows) return std::unexpected(rows.error());
-  Json json = Json::array();
-  for (const AggregateRow& row : *rows) json.push_back(to_json(row, query.granularity, query.dimension));
-  return rows_answer(std::move(json));
+  Rows answer;
+  for (const AggregateRow& row : *rows) {
+    const auto added = answer.add(to_json(row, query.granularity, query.dimension));
+    if (!added) return std::unexpected(added.error());
+  }
+  return answer.answer();
 }
 
-Expected<Json> Queries::Impl::alerts(const Request& request) {
+Expected<Answered> Queries::Impl::alerts(const Request& request) {
   AlertQuery query;
   const auto rule = request.optional_text("rule");
   if (!rule) return std::unexpected(rule.error());
@@ -260,18 +344,16 @@ Expected<Json> Queries::Impl::alerts(const Request& request) {
   if (*severity_text) query.severity = *severity;
   query.since = Position{since->value_or(0)};
   query.limit = *limit;
-  const auto found = sources.models.alerts(query);
-  if (!found) return std::unexpected(found.error());
-  return rows_answer(rows_json(*found));
+  return rows_in_portions(query, [this](const AlertQuery& portion) { return sources.models.alerts(portion); });
 }
 
-Expected<Json> Queries::Impl::rules(const Request&) {
+Expected<Answered> Queries::Impl::rules(const Request&) {
   const auto statistics = sources.models.rule_statistics();
   if (!statistics) return std::unexpected(statistics.error());
-  return rows_answer(rows_json(*statistics));
+  return rows_answer(*statistics);
 }
 
-Expected<Json> Queries::Impl::quarantine(const Request& request) {
+Expected<Answered> Queries::Impl::quarantine(const Request& request) {
   QuarantineQuery query;
   const auto code = request.optional_text("code");
   if (!code) return std::unexpected(code.error());
@@ -282,47 +364,38 @@ Expected<Json> Queries::Impl::quarantine(const Request& request) {
   query.code = *code;
   query.since = Position{since->value_or(0)};
   query.limit = *limit;
-  const auto found = sources.models.quarantine(query);
-  if (!found) return std::unexpected(found.error());
-  return rows_answer(rows_json(*found));
+  return rows_in_portions(query, [this](const QuarantineQuery& portion) { return sources.models.quarantine(portion); });
 }
 
-Expected<Json> Queries::Impl::data_quality(const Request&) {
+Expected<Answered> Queries::Impl::data_quality(const Request&) {
   const auto counts = sources.models.data_quality();
   if (!counts) return std::unexpected(counts.error());
-  return rows_answer(rows_json(*counts));
+  return rows_answer(*counts);
 }
 
-Expected<Json> Queries::Impl::status(const Request&) {
+Expected<Answered> Queries::Impl::status(const Request&) {
   const auto versions = activations.in_force();
   if (!versions) return std::unexpected(versions.error());
+  Json models = Json::array();
+  for (const ModelStatus& model : sources.models.status()) models.push_back(to_json(model));
   Json json = {{"log", {{"id", sources.log.id()}, {"durable", sources.log.durable().value()}}},
                {"versions", {{"features", versions->features}, {"rules", versions->rules}}},
-               {"models", rows_json(sources.models.status())},
+               {"models", std::move(models)},
                {"resident_bytes", resident_bytes()}};
   if (sources.service) json["service"] = to_json(sources.service());
-  return row_answer(std::move(json));
+  return row_answer(json);
 }
 
-Expected<Json> Queries::Impl::transaction(const Request& request) {
+Expected<Answered> Queries::Impl::transaction(const Request& request) {
   const auto id = request.text("transaction_id");
   if (!id) return std::unexpected(id.error());
   const std::uint64_t durable = sources.log.durable().value();
-  auto explained = explain(sources.log, activations, *id);
+  const auto explained = explain(sources.log, activations, *id, kAnswerBytesMax);
   if (!explained) return std::unexpected(explained.error());
-  return Json{{"as_of", durable}, {"row", *explained ? std::move(**explained) : Json(nullptr)}};
+  return Answered{"\"row\":" + explained->value_or("null"), durable};
 }
 
 namespace {
-
-std::string answer_text(std::string_view request_id, const Json& body) {
-  std::string text;
-  append_reply_head(text, request_id, "query");
-  const std::string fields = body.dump(-1, ' ', false, Json::error_handler_t::replace);
-  if (fields.size() > 2) text.append(",").append(fields, 1, fields.size() - 2);
-  text += '}';
-  return text;
-}
 
 std::string error_text(std::string_view request_id, std::string_view code, std::string_view reason) {
   std::string text;
@@ -349,25 +422,39 @@ std::optional<Freshness> Queries::freshness(std::string_view text) const {
 }
 
 std::string Queries::answer(std::string_view text, std::string_view request_id) {
-  const Json json = Json::parse(text, nullptr, false);
+  std::set<std::string> fields;
+  std::string twice;
+  const auto note_field = [&](int depth, Json::parse_event_t event, const Json& name) {
+    if (depth == 1 && event == Json::parse_event_t::key && !fields.insert(name).second) twice = name;
+    return true;
+  };
+  const Json json = Json::parse(text, note_field, false);
   if (!json.is_object()) return error_text(request_id, "invalid", "the query is not a JSON object");
+  if (!twice.empty()) return error_text(request_id, "invalid", rules::in_quotes(twice) + " is given twice");
   for (const char* field : {"at_least", "timeout_ms"}) {
     if (const auto number = Request(json).number(field); !number) {
       return error_text(request_id, "invalid", number.error().text);
     }
   }
   const auto answered = impl_->answer(json);
-  if (answered) return answer_text(request_id, *answered);
+  if (answered) {
+    std::string whole;
+    append_reply_head(whole, request_id, "query");
+    return whole += *answered;
+  }
   const bool asker_is_wrong = answered.error().kind == ErrorKind::invalid;
   return error_text(request_id, asker_is_wrong ? "invalid" : "unavailable", answered.error().text);
 }
 
 std::string Queries::too_late(std::string_view request_id) const {
-  Json body = {{"status", "error"},
-               {"code", "not_yet"},
-               {"text", "the read models have not reached that position within the time-out"},
-               {"as_of", impl_->sources.models.applied().value()}};
-  return answer_text(request_id, body);
+  std::string text =
+      error_text(request_id, "not_yet", "the read models have not reached that position within the time-out");
+  text.pop_back();
+  return text + ",\"as_of\":" + std::to_string(impl_->sources.models.applied().value()) + "}";
+}
+
+std::string Queries::stopping(std::string_view request_id) {
+  return error_text(request_id, "stopping", "the service is stopping; ask again when it is back");
 }
 
 }  // namespace vigil::api

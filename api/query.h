@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,12 @@ inline constexpr std::chrono::milliseconds kQueryTimeoutMax{30'000};
 // Rows a list answer holds unless `limit` says otherwise, and at most.
 inline constexpr std::size_t kRowsDefault = 100;
 inline constexpr std::size_t kRowsMax = 100'000;
+// What the fields or rows of one answer may take as text; more is an error that says so.
+inline constexpr std::size_t kAnswerBytesMax = 16 << 20;
+
+// What "query" may be, and the fields of one besides those that all have; nothing for a name that is none.
+std::span<const std::string_view> query_names();
+std::optional<std::span<const std::string_view>> query_fields(std::string_view query);
 
 // What answers come from; all of it outlives the Queries.
 struct QuerySources {
@@ -46,6 +53,8 @@ class Queries {
   std::string answer(std::string_view request, std::string_view request_id);
   // The answer when `at_least` was not reached in time.
   std::string too_late(std::string_view request_id) const;
+  // The answer to what had not begun when the service was told to stop.
+  static std::string stopping(std::string_view request_id);
 
  private:
   struct Impl;

@@ -175,4 +175,6 @@ Json to_json(const eventlog::Value& value) {
   return nullptr;
 }
 
+std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
 }  // namespace vigil::api

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 
 #include "api/service_status.h"
 #include "projections/read_models.h"
@@ -24,5 +25,8 @@ Json to_json(const eventlog::ScrubStatus& status);
 Json to_json(const ServiceStatus& status);
 // Integers, numbers, texts, true, false or null; NaN and infinities are null.
 Json to_json(const eventlog::Value& value);
+
+// On one line; what is not UTF-8 becomes U+FFFD.
+std::string text_of(const Json& json);
 
 }  // namespace vigil::api

@@ -74,15 +74,26 @@ void QueryThread::run() {
       asked_.wait_for(lock, kLookAgain, something_to_do);
     }
     std::deque<QueryMessage> taken = std::exchange(questions_, {});
-    const bool hurried = hurried_;
     lock.unlock();
     for (QueryMessage& query : taken) answer(std::move(query));
-    look_after_waiting(hurried);
+    look_after_waiting(hurried());
     lock.lock();
   }
 }
 
+bool QueryThread::hurried() const {
+  const std::lock_guard lock(mutex_);
+  return hurried_;
+}
+
 void QueryThread::answer(QueryMessage query) {
+  if (hurried()) {
+    std::string text = Queries::stopping(query.request_id);
+    return reply(std::move(query), std::move(text));
+  }
+  if (query.unread && query.unread->load(std::memory_order_relaxed) >= UnreadReplies::kBytesPerPeerMax) {
+    return reply(std::move(query), "");
+  }
   const auto wanted = queries_.freshness(query.text);
   if (wanted && !models_.wait_for(wanted->at_least, std::chrono::milliseconds(0))) {
     const auto deadline = std::chrono::steady_clock::now() + wanted->timeout;

@@ -4,12 +4,14 @@
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "api/query.h"
+#include "api/unread_replies.h"
 #include "api/wakeup.h"
 
 namespace vigil::api {
@@ -20,6 +22,7 @@ struct QueryMessage {
   bool request_framing = false;
   std::string request_id;  // the JSON token, or ""
   std::string text;
+  std::shared_ptr<UnsentBytes> unread = {};  // of this peer; may be absent
 };
 
 // Thread-safe. Queries that wait for a position are set aside and hold up no other.
@@ -31,11 +34,11 @@ class QueryThread {
 
   // False, and nothing kept, when full.
   bool ask(QueryMessage query);
-  // The next answer, if there is one.
+  // The next answer, if there is one. Its text is empty when the asker had too much unread to get another.
   bool take(QueryMessage& answer);
   // Nothing unanswered, nothing to take.
   bool idle() const;
-  // From now on nothing waits for a position any longer.
+  // From now on nothing waits for a position any longer, and what has not begun is answered `stopping`.
   void hurry();
 
  private:
@@ -46,6 +49,7 @@ class QueryThread {
   };
   void run();
   void answer(QueryMessage query);
+  bool hurried() const;
   void reply(QueryMessage query, std::string text);
   void look_after_waiting(bool hurried);
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
+#include <system_error>
 #include <utility>
 
 #include "eventlog/storage/invariant.h"
@@ -50,13 +52,28 @@ std::unexpected<eventlog::Error> refused(std::string_view what, const std::strin
               std::string(what) + " '" + endpoint + "': " + zmq_strerror(error) + hint(error));
 }
 
+// ZeroMQ takes a larger port for its remainder by 65,536.
+Expected<void> check_port(std::string_view what, const std::string& endpoint) {
+  const std::size_t colon = endpoint.rfind(':');
+  if (!endpoint.starts_with("tcp://") || colon < 6 || colon == std::string::npos) return {};
+  const std::string_view port = std::string_view(endpoint).substr(colon + 1);
+  std::uint32_t number = 0;
+  const auto read = std::from_chars(port.data(), port.data() + port.size(), number);
+  const bool too_large = read.ec == std::errc::result_out_of_range || (read.ec == std::errc() && number > 65'535);
+  if (!too_large) return {};
+  return fail(ErrorKind::invalid, std::string(what) + " '" + endpoint + "': ports end at 65535");
+}
+
 bool set(void* socket, int option, int value) { return zmq_setsockopt(socket, option, &value, sizeof value) == 0; }
 
 bool configure(void* socket, SocketKind kind, const SocketLimits& limits) {
-  const std::int64_t frame_bytes_max = kFrameBytesMax;
   bool ok = set(socket, ZMQ_SNDHWM, limits.send_frames_max) && set(socket, ZMQ_RCVHWM, limits.receive_frames_max) &&
-            set(socket, ZMQ_LINGER, static_cast<int>(limits.linger.count())) &&
-            zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &frame_bytes_max, sizeof frame_bytes_max) == 0;
+            set(socket, ZMQ_LINGER, static_cast<int>(limits.linger.count()));
+  const bool serves = kind == SocketKind::router || kind == SocketKind::xpub;
+  if (serves) {
+    const std::int64_t frame_bytes_max = kFrameBytesMax;
+    ok = ok && zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &frame_bytes_max, sizeof frame_bytes_max) == 0;
+  }
   if (kind == SocketKind::router) ok = ok && set(socket, ZMQ_ROUTER_MANDATORY, 1);
   return ok;
 }
@@ -93,6 +110,7 @@ Socket::~Socket() {
 }
 
 Expected<std::string> Socket::bind(const std::string& endpoint) {
+  if (auto fits = check_port("cannot listen on", endpoint); !fits) return std::unexpected(fits.error());
   if (zmq_bind(handle_, endpoint.c_str()) != 0) return refused("cannot listen on", endpoint);
   std::array<char, 512> bound{};
   std::size_t size = bound.size();
@@ -100,12 +118,8 @@ Expected<std::string> Socket::bind(const std::string& endpoint) {
   return std::string(bound.data());
 }
 
-Expected<void> Socket::unbind(const std::string& endpoint) {
-  if (zmq_unbind(handle_, endpoint.c_str()) != 0) return refused("cannot stop listening on", endpoint);
-  return {};
-}
-
 Expected<void> Socket::connect(const std::string& endpoint) {
+  if (auto fits = check_port("cannot connect to", endpoint); !fits) return fits;
   if (zmq_connect(handle_, endpoint.c_str()) != 0) return refused("cannot connect to", endpoint);
   return {};
 }
@@ -125,6 +139,31 @@ Sent Socket::send(std::string_view bytes, Follows follows) {
   } while (sent < 0 && zmq_errno() == EINTR);
   if (sent >= 0) return Sent::sent;
   return zmq_errno() == EAGAIN ? Sent::full : Sent::gone;
+}
+
+Sent Socket::send_counted(std::string bytes, std::shared_ptr<UnsentBytes> unsent) {
+  struct Counted {
+    std::string bytes;
+    std::shared_ptr<UnsentBytes> unsent;
+  };
+  auto counted = std::make_unique<Counted>(std::move(bytes), std::move(unsent));
+  const auto release = [](void*, void* hint) {
+    const std::unique_ptr<Counted> done(static_cast<Counted*>(hint));
+    done->unsent->fetch_sub(done->bytes.size(), std::memory_order_relaxed);
+  };
+  zmq_msg_t message;
+  const int made = zmq_msg_init_data(&message, counted->bytes.data(), counted->bytes.size(), release, counted.get());
+  invariant(made == 0, "there is memory for a message");
+  counted->unsent->fetch_add(counted->bytes.size(), std::memory_order_relaxed);
+  static_cast<void>(counted.release());
+  int sent;
+  do {
+    sent = zmq_msg_send(&message, handle_, ZMQ_DONTWAIT);
+  } while (sent < 0 && zmq_errno() == EINTR);
+  if (sent >= 0) return Sent::sent;
+  const Sent why = zmq_errno() == EAGAIN ? Sent::full : Sent::gone;
+  zmq_msg_close(&message);
+  return why;
 }
 
 bool Socket::receive(Frame& frame) {

@@ -3,9 +3,11 @@
 // Thread-safety: a Context may be shared; a Socket belongs to one thread at a time.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,7 +18,8 @@ namespace vigil::api {
 
 using eventlog::Expected;
 
-// Longer frames end the connection they came from, before they are held in memory (ZMQ_MAXMSGSIZE).
+// Longer frames end the connection they came from, before they are held in memory (ZMQ_MAXMSGSIZE). Only where others
+// connect to: answers may be as long as the service makes them.
 inline constexpr std::int64_t kFrameBytesMax = 16 << 20;
 
 // Closes when destroyed; sockets of it must be gone by then (destroying blocks until their linger is over).
@@ -64,6 +67,9 @@ enum class Sent : std::uint8_t {
 };
 enum class Follows : std::uint8_t { nothing, another_frame };
 
+// Bytes that ZeroMQ still holds in memory.
+using UnsentBytes = std::atomic<std::size_t>;
+
 class Socket {
  public:
   // A router reports unroutable and full peers instead of dropping silently. Error: io.
@@ -75,14 +81,16 @@ class Socket {
   // Returns the endpoint actually bound ("tcp://127.0.0.1:*" chooses a port). Errors: invalid (no endpoint
   // at all), io (in use, no such address).
   Expected<std::string> bind(const std::string& endpoint);
-  Expected<void> unbind(const std::string& endpoint);
   // Connecting goes on in the background and is repeated after a loss. Error: invalid.
   Expected<void> connect(const std::string& endpoint);
   // A sub socket's topics begin with `prefix`.
   Expected<void> subscribe(const std::string& prefix);
 
-  // Neither ever waits. Once the first frame of a message was sent, the others are never refused.
+  // None of them ever waits. Once the first frame of a message was sent, the others are never refused.
   Sent send(std::string_view bytes, Follows follows);
+  // Sends the last frame of a message, and counts its bytes in `unsent` until they have been handed to the system or
+  // thrown away with the connection. Any thread may do that, also after this socket is gone.
+  Sent send_counted(std::string bytes, std::shared_ptr<UnsentBytes> unsent);
   bool receive(Frame& frame);
   void* handle() const { return handle_; }
 

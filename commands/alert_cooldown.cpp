@@ -57,7 +57,8 @@ bool AlertCooldown::cooling(std::string_view rule_id, std::string_view customer_
   const Shard& shard = shards_[shard_of(customer)];
   if (shard.entries.empty()) return false;
   const Entry& entry = shard.entries[place_of(shard, customer, hash_of(rule_id))];
-  if (entry.time_us == kFree) return false;
+  // What is due to be forgotten counts no more, whether or not it was: a restored state forgets at another moment.
+  if (entry.time_us == kFree || entry.time_us < forgotten_before_us()) return false;
   const auto near = [&](std::int64_t alert_us) {
     const std::int64_t since = time.value() - alert_us;
     return since > -cooldown_us && since < cooldown_us;
@@ -91,7 +92,7 @@ void AlertCooldown::prefetch(std::string_view customer_id) const {
 }
 
 void AlertCooldown::forget_old() {
-  const std::int64_t oldest_us = stream_time_us_ - 2 * kKeptUs;
+  const std::int64_t oldest_us = forgotten_before_us();
   size_ = 0;
   for (Shard& shard : shards_) {
     if (!shard.entries.empty()) rebuild(shard, shard.entries.size(), oldest_us);

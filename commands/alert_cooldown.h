@@ -58,6 +58,8 @@ class AlertCooldown {
   static std::size_t place_of(const Shard& shard, std::uint64_t customer, std::uint64_t rule);
   // Moves the entries whose time is at least `oldest_us` to a table of `size` places.
   static void rebuild(Shard& shard, std::size_t size, std::int64_t oldest_us);
+  // Pairs whose newest alert is older may be forgotten. Some alert was remembered.
+  std::int64_t forgotten_before_us() const { return stream_time_us_ - 2 * kKeptUs; }
   void forget_old();
 
   std::array<Shard, kShards> shards_;  // looked up only, never iterated for a result

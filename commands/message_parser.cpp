@@ -122,7 +122,6 @@ const Message& MessageParser::Impl::parse(std::string_view bytes, std::string_vi
       read_message(cursor);
     } else if (cursor.peek() == '[') {
       operation = &kOperations.front();
-      message.many = true;
       read_elements(cursor);
     } else {
       cursor.skip_value();
@@ -258,7 +257,6 @@ void MessageParser::Impl::read_payload(std::string_view key, JsonCursor& cursor)
   } else if (!many) {
     read_element(cursor);
   } else if (cursor.peek() == '[') {
-    message.many = true;
     read_elements(cursor);
   } else {
     objections.add(reason::kWrongType, operation->many, "must be an array");
@@ -328,7 +326,6 @@ void MessageParser::Impl::read_element(JsonCursor& cursor) {
 // One Unacceptable for everything that came.
 void MessageParser::Impl::refuse_whole(std::string_view raw) {
   commands.clear();
-  message.many = false;
   Command& command = commands.emplace_back();
   command.body.emplace<Unacceptable>(std::string_view{}, objections.take());
   command.raw = raw.substr(0, kQuarantineRawBytesMax);

@@ -15,7 +15,6 @@ struct Message {
   std::string_view operation;         // "submit", "label", "customer", "query" …
   std::string_view request_id;        // echoed in the reply; the JSON token as sent (quotes included), or ""
   std::span<const Command> commands;  // one per element, in order; Unacceptable ones included
-  bool many = false;                  // sent as an array: answered as an array
   bool in_order = false;              // to be refused while an earlier message of the same sender is
   std::string_view query;             // the whole message, when operation is "query"
 };

@@ -190,12 +190,20 @@ void append(std::string& out, const commands::UpdateRate& command) {
   object.decimal("rate", command.update.rate_e9, 9);
 }
 
+// A service takes so much of a name; the end of a long path tells more than its beginning.
+std::string_view end_of_name(std::string_view file) {
+  if (file.size() <= eventlog::kNameBytesMax) return file;
+  file.remove_prefix(file.size() - eventlog::kNameBytesMax);
+  while (!file.empty() && (file.front() & 0xc0) == 0x80) file.remove_prefix(1);  // never half a character
+  return file;
+}
+
 template <class Activation>
 void append_text(std::string& out, const Activation& command) {
   Object object(out);
   object.key("text");  // required, also when it is empty
   append_json_string(out, command.text);
-  object.text("file", command.file);
+  object.text("file", end_of_name(command.file));
 }
 void append(std::string& out, const commands::UpdatePolicy& command) { append_text(out, command); }
 void append(std::string& out, const commands::ActivateFeatures& command) { append_text(out, command); }

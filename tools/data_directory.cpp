@@ -1,9 +1,9 @@
 #include "tools/data_directory.h"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 #include <system_error>
 
 namespace vigil::tools {
@@ -38,18 +38,26 @@ Expected<std::unique_ptr<eventlog::LogReader>> open_log(eventlog::Environment& e
 }
 
 Expected<std::string> read_text_file(const std::filesystem::path& file) {
+  std::error_code error;
+  if (std::filesystem::is_directory(file, error)) {
+    return fail(ErrorKind::invalid, file.string() + ": is a directory, not a text file");
+  }
   std::ifstream input(file, std::ios::binary);
   if (!input) {
     const ErrorKind kind = errno == ENOENT ? ErrorKind::not_found : ErrorKind::io;
     return fail(kind, file.string() + ": cannot be opened: " + std::strerror(errno));
   }
-  std::error_code error;
-  const std::uintmax_t bytes = std::filesystem::file_size(file, error);
-  if (!error && bytes > kTextFileBytesMax) {
-    return fail(ErrorKind::invalid, file.string() + ": has " + std::to_string(bytes) + " bytes, at most " +
-                                        std::to_string(kTextFileBytesMax) + " are read");
+  // In pieces, so that neither a small file takes much memory nor an endless one all of it.
+  std::string text;
+  std::array<char, 64 << 10> piece;
+  while (input) {
+    input.read(piece.data(), piece.size());
+    text.append(piece.data(), static_cast<std::size_t>(input.gcount()));
+    if (text.size() > kTextFileBytesMax) {
+      return fail(ErrorKind::invalid, file.string() + ": has more than " + std::to_string(kTextFileBytesMax) +
+                                          " bytes; that is no file of this kind");
+    }
   }
-  std::string text{std::istreambuf_iterator<char>(input), std::istreambuf_iterator<char>()};
   if (input.bad()) return fail(ErrorKind::io, file.string() + ": read: " + std::strerror(errno));
   return text;
 }

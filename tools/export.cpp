@@ -149,6 +149,7 @@ Expected<bool> append_decision(std::string& row, const TransactionDecided& event
   append_csv_integer(row += ',', event.score);
   std::string rules;
   for (const std::uint16_t index : event.matched) {
+    if (index >= (*rule_set)->rules().size()) continue;
     if (!rules.empty()) rules += ' ';
     rules += (*rule_set)->rules()[index].id;
   }

@@ -27,6 +27,11 @@ std::vector<commands::Command> activations(const IngestOptions& options, const s
 Expected<IngestSummary> ingest(const IngestOptions& options) {
   const std::string input = options.input == "-" ? "/dev/stdin" : options.input;
   const std::optional<std::filesystem::path> map = options.map;
+  // The reader takes it for a text file; a pipe can be read only once.
+  std::error_code unknown;
+  if (map && !std::filesystem::is_fifo(*map, unknown)) {
+    if (auto text = read_text_file(*map); !text) return std::unexpected(text.error());
+  }
   auto reader = commands::InputReader::open(input, map);
   if (!reader) return std::unexpected(reader.error());
   auto summary = options.connect.empty() ? ingest_embedded(options, **reader) : ingest_connected(options, **reader);
@@ -91,9 +96,7 @@ void add_options(CLI::App& command, Arguments& arguments) {
   command.add_option("--batch", ingest.batch, "commands read at once")
       ->capture_default_str()
       ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 16));
-  command.add_option("--segment-mib", ingest.segment_mib, "size of new log segments")
-      ->capture_default_str()
-      ->check(CLI::Range(std::uint64_t{4}, std::uint64_t{4096}));
+  add_segment_mib(command, ingest.segment_mib);
   command.add_option("--per-message", ingest.commands_per_message, "with --connect: commands in a message")
       ->capture_default_str()
       ->check(CLI::Range(std::size_t{1}, commands::kCommandsPerMessageMax));

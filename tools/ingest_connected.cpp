@@ -13,13 +13,12 @@ namespace {
 Expected<void> send_all(const IngestOptions& options, commands::InputReader& reader, ServiceSender& sender,
                         IngestSummary& summary, Progress& progress) {
   const std::string map_policy = reader.policy() ? reader.policy()->to_toml() : "";
-  for (const commands::Command& command : activations(options, map_policy)) {
+  const auto wanted = activations(options, map_policy);
+  for (const commands::Command& command : wanted) {
     if (auto sent = sender.send(command); !sent) return sent;
   }
   if (auto settled = sender.settle(); !settled) return settled;
-  if (!summary.refused.empty()) {
-    return eventlog::fail(eventlog::ErrorKind::invalid, summary.first_refusals.front());
-  }
+  if (auto in_force = summary.all_in_force(wanted.size()); !in_force) return in_force;
   const RawForm raw_form = reader.raw_is_element() ? RawForm::element : RawForm::other;
   const Interruption interruption;
   while (!interruption.requested()) {

@@ -43,8 +43,9 @@ class Run {
 
   Expected<IngestSummary> over(commands::InputReader& reader) {
     const std::string map_policy = reader.policy() ? reader.policy()->to_toml() : "";
-    if (auto done = submit(activations(options_, map_policy)); !done) return std::unexpected(done.error());
-    if (!summary_.refused.empty()) return eventlog::fail(eventlog::ErrorKind::invalid, summary_.first_refusals.front());
+    const auto wanted = activations(options_, map_policy);
+    if (auto done = submit(wanted); !done) return std::unexpected(done.error());
+    if (auto in_force = summary_.all_in_force(wanted.size()); !in_force) return std::unexpected(in_force.error());
     const std::uint64_t bytes_total = reader.bytes_total();
     commands::ReadAhead input([&]() -> Expected<commands::ReadAhead::Batch> {
       const auto read = reader.read(options_.batch);

@@ -53,16 +53,28 @@ void IngestSummary::count(Asked what, std::string_view source, const Answer& ans
     case ReplyStatus::quarantined:
       ++quarantined[std::string(answer.reason_code)];
       if (answer.repeat) ++quarantine_repeats_;
+      if (what == Asked::update) note_refusal(source, answer.reason_text);
       return;
     case ReplyStatus::applied: ++(what == Asked::label ? labels : updates); return;
     case ReplyStatus::unchanged: ++(what == Asked::label ? labels_repeated : updates_repeated); return;
     case ReplyStatus::refused:
       ++refused[std::string(answer.reason_code)];
-      if (first_refusals.size() < kRefusalsShown) {
-        first_refusals.push_back(std::string(source) + ": " + std::string(answer.reason_text));
-      }
+      note_refusal(source, answer.reason_text);
       return;
   }
+}
+
+void IngestSummary::note_refusal(std::string_view source, std::string_view reason) {
+  if (first_refusals.size() < kRefusalsShown)
+    first_refusals.push_back(std::string(source) + ": " + std::string(reason));
+}
+
+eventlog::Expected<void> IngestSummary::all_in_force(std::size_t wanted) const {
+  if (updates + updates_repeated == wanted) return {};
+  return eventlog::fail(eventlog::ErrorKind::invalid,
+                        first_refusals.empty() ? "what was to be put in force was answered with something else than "
+                                                 "`applied` or `unchanged`"
+                                               : first_refusals.front());
 }
 
 std::uint64_t IngestSummary::events() const {

@@ -33,7 +33,7 @@ struct IngestSummary {
   std::uint64_t updates = 0, updates_repeated = 0;
   std::map<std::string, std::uint64_t, std::less<>> quarantined;  // by the first reason's code
   std::map<std::string, std::uint64_t, std::less<>> refused;
-  std::vector<std::string> first_refusals;  // for people, at most kRefusalsShown
+  std::vector<std::string> first_refusals;  // for people, at most kRefusalsShown; also updates that were quarantined
   std::uint64_t labels_not_yet_known = 0;
   std::optional<std::uint64_t> alerts;            // known when embedded
   std::optional<std::uint64_t> durable_position;  // likewise
@@ -41,6 +41,9 @@ struct IngestSummary {
   bool interrupted = false;
 
   void count(Asked asked, std::string_view source, const Answer& answer);
+  // Whether all of `wanted` policies, catalogues and rule sets are in force, when nothing else was counted yet. Error:
+  // invalid, as the first other answer says.
+  eventlog::Expected<void> all_in_force(std::size_t wanted) const;
   std::uint64_t transactions() const { return accepted + repeats + conflicts; }
   // Events this run must have appended besides alerts.
   std::uint64_t events() const;
@@ -49,6 +52,8 @@ struct IngestSummary {
   std::string to_json() const;
 
  private:
+  void note_refusal(std::string_view source, std::string_view reason);
+
   std::uint64_t quarantine_repeats_ = 0;
 };
 inline constexpr std::size_t kRefusalsShown = 5;

@@ -1,6 +1,14 @@
 // The `vigil` executable: a list of subcommands. Exit codes: 0 done, 1 failed, 2 usage.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <iostream>
 #include <string>
@@ -76,6 +84,7 @@ int run(int argc, char** argv) {
       "Example:\n  build/vigil simulate --transactions 1000 --out /tmp/vigil.jsonl\n"
       "Every subcommand has --help with an example. Exit codes: 0 done, 1 failed, 2 usage.\n");
   add_all(app, exit_code);
+  refuse_negative_numbers(app);
   if (argc < 2) {
     std::cerr << app.help();
     return kUsage;
@@ -94,11 +103,36 @@ int run(int argc, char** argv) {
   return exit_code;
 }
 
+// A result that did not arrive is no success.
+int after_flush(int exit_code) {
+  errno = 0;
+  const bool whole = std::cout.flush().good();
+  const bool flushed = std::fflush(stdout) == 0;
+  if (exit_code != kDone || (whole && flushed && std::ferror(stdout) == 0)) return exit_code;
+  // Lost earlier, with the reason: what still stops a line from being written is most likely the same.
+  if (errno == 0 && ::write(STDOUT_FILENO, "\n", 1) == 1) errno = EIO;
+  const std::string why = std::strerror(errno);
+  return print_error({vigil::eventlog::ErrorKind::io, "the result could not be written to stdout: " + why});
+}
+
+// A closed stdin, stdout or stderr would let the next file that is opened take its number, and what is printed would
+// go into that file. What stands in for them fails when it is used.
+void hold_standard_files() {
+  for (int file = STDIN_FILENO; file <= STDERR_FILENO; ++file) {
+    if (::fcntl(file, F_GETFD) >= 0) continue;
+    if (::open("/dev/null", file == STDIN_FILENO ? O_WRONLY : O_RDONLY) != file) std::_Exit(kFailed);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  hold_standard_files();
+  // When nobody reads any more, this is at an end, also where the parent has the signal ignored (systemd, nohup).
+  // `vigil serve` decides otherwise.
+  std::signal(SIGPIPE, SIG_DFL);
   try {
-    return run(argc, argv);
+    return after_flush(run(argc, argv));
   } catch (const std::exception& unexpected) {
     // Nothing of ours throws; what arrives here is an exhausted resource (memory, threads).
     std::cerr << "vigil: stopped: " << unexpected.what() << '\n';

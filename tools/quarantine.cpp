@@ -1,10 +1,14 @@
 // `vigil quarantine`: input that could not be accepted: list it, look at it, take it out for repair, submit again.
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <functional>
 #include <iostream>
+#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "api/query_json.h"
 #include "eventlog/schema/events.h"
 #include "eventlog/storage/posix_environment.h"
 #include "projections/read_models.h"
@@ -12,6 +16,7 @@
 #include "tools/ingest.h"
 #include "tools/output_file.h"
 #include "tools/progress.h"
+#include "tools/quarantine_line.h"
 #include "tools/subcommand.h"
 
 namespace vigil::tools {
@@ -29,7 +34,7 @@ struct QuarantineOptions {
   std::string data;
   std::optional<std::string> code;
   std::uint64_t since = 0;
-  std::size_t limit = 100;
+  std::optional<std::uint64_t> limit;
   std::uint64_t position = 0;
   std::string out = "-";
   bool raw = false;
@@ -53,48 +58,64 @@ Expected<void> open(const std::string& data, Sources& sources) {
   return {};
 }
 
-Expected<std::vector<Quarantined>> find(const QuarantineOptions& options, const Sources& sources) {
-  return sources.models->quarantine({Position{options.since}, options.code, options.limit});
+constexpr std::uint64_t kListed = 100;  // unless --limit says otherwise
+constexpr std::uint64_t kAtOnce = 1000;
+
+// Every row the options ask for, in order, read in portions; at most `otherwise` without --limit. Returns how many.
+Expected<std::uint64_t> for_each(const QuarantineOptions& options, std::uint64_t otherwise, const Sources& sources,
+                                 const std::function<Expected<void>(const Quarantined&)>& take) {
+  const std::uint64_t wanted = options.limit.value_or(otherwise);
+  projections::QuarantineQuery query{Position{options.since}, options.code, 0};
+  std::uint64_t taken = 0;
+  while (taken < wanted) {
+    query.limit = std::min(kAtOnce, wanted - taken);
+    const auto rows = sources.models->quarantine(query);
+    if (!rows) return std::unexpected(rows.error());
+    for (const Quarantined& row : *rows) {
+      if (auto done = take(row); !done) return std::unexpected(done.error());
+    }
+    taken += rows->size();
+    if (rows->size() < query.limit) break;
+    query.since = Position{rows->back().position.value() + 1};
+  }
+  return taken;
 }
 
 std::string_view raw_text(const TransactionQuarantined& event) {
   return {reinterpret_cast<const char*>(event.raw.data()), event.raw.size()};
 }
 
-Json to_json(const Quarantined& row) {
-  Json reasons = Json::array();
+// One JSON text whatever the bytes are: what is not UTF-8 becomes U+FFFD (`--raw` gives the bytes).
+std::string line_of(const Json& json) { return api::text_of(json) + "\n"; }
+
+void print(const Quarantined& row) {
+  std::cout << grouped(row.position.value()) << "  " << row.source;
   for (const auto& reason : row.reasons) {
-    reasons.push_back({{"code", reason.code}, {"field", reason.field}, {"text", reason.text}});
+    std::cout << "  " << reason.code << (reason.field.empty() ? "" : " (" + reason.field + ")") << ": " << reason.text;
   }
-  return {{"position", row.position.value()},
-          {"source", row.source},
-          {"raw_bytes", row.raw_bytes},
-          {"reasons", std::move(reasons)}};
+  std::cout << '\n';
 }
 
-// One JSON text whatever the bytes are: what is not UTF-8 becomes U+FFFD (`--raw` gives the bytes).
-std::string line_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"; }
-
 Expected<void> list(const QuarantineOptions& options, const Sources& sources) {
-  const auto rows = find(options, sources);
-  if (!rows) return std::unexpected(rows.error());
-  if (options.json) {
-    Json all = Json::array();
-    for (const Quarantined& row : *rows) all.push_back(to_json(row));
-    std::cout << line_of({{"quarantine", std::move(all)}});
-    return {};
-  }
-  if (rows->empty()) std::cout << "nothing is quarantined\n";
-  for (const Quarantined& row : *rows) {
-    std::cout << grouped(row.position.value()) << "  " << row.source;
-    for (const auto& reason : row.reasons) {
-      std::cout << "  " << reason.code << (reason.field.empty() ? "" : " (" + reason.field + ")") << ": "
-                << reason.text;
+  if (options.json) std::cout << "{\"quarantine\":[";
+  bool first = true;
+  const auto listed = for_each(options, kListed, sources, [&](const Quarantined& row) -> Expected<void> {
+    if (!options.json) {
+      print(row);
+    } else {
+      std::cout << (first ? "" : ",") << api::text_of(api::to_json(row));
     }
-    std::cout << '\n';
+    first = false;
+    return {};
+  });
+  if (!listed) return std::unexpected(listed.error());
+  if (options.json) {
+    std::cout << "]}\n";
+  } else if (*listed == 0) {
+    std::cout << "nothing is quarantined\n";
+  } else if (*listed == options.limit.value_or(kListed)) {
+    std::cout << "(the first " << grouped(*listed) << "; --limit or --since for more)\n";
   }
-  if (rows->size() == options.limit)
-    std::cout << "(the first " << grouped(options.limit) << "; --limit or --since for more)\n";
   return {};
 }
 
@@ -135,19 +156,24 @@ Expected<void> show(const QuarantineOptions& options, const Sources& sources) {
 }
 
 Expected<void> export_all(const QuarantineOptions& options, const Sources& sources) {
-  const auto rows = find(options, sources);
-  if (!rows) return std::unexpected(rows.error());
   auto out = OutputFile::create(options.out);
   if (!out) return std::unexpected(out.error());
-  for (const Quarantined& row : *rows) {
+  constexpr std::uint64_t kAll = std::numeric_limits<std::uint64_t>::max();
+  const auto exported = for_each(options, kAll, sources, [&](const Quarantined& row) -> Expected<void> {
     const auto event = event_at(sources, row.position);
     if (!event) return std::unexpected(event.error());
-    Json json = to_json(row);
-    json["raw"] = raw_text(*event);
-    (*out)->write(options.raw ? std::string(raw_text(*event)) + "\n" : line_of(json));
-  }
+    if (options.raw) {
+      (*out)->write(resubmit_line(*event) + "\n");
+    } else {
+      Json json = api::to_json(row);
+      json["raw"] = raw_text(*event);
+      (*out)->write(line_of(json));
+    }
+    return {};
+  });
+  if (!exported) return std::unexpected(exported.error());
   if (auto finished = (*out)->finish(); !finished) return finished;
-  std::cerr << "exported " << grouped(rows->size()) << " quarantined inputs\n";
+  std::cerr << "exported " << grouped(*exported) << " quarantined inputs\n";
   return {};
 }
 
@@ -178,7 +204,8 @@ CLI::App* add_action(CLI::App& command, const char* name, const char* what, Quar
 void add_filter(CLI::App& command, QuarantineOptions& options) {
   command.add_option("--code", options.code, "only with this reason code (docs/protocol.md lists them)");
   command.add_option("--since", options.since, "only at this position or later");
-  command.add_option("--limit", options.limit, "at most so many")->capture_default_str();
+  command.add_option("--limit", options.limit, "at most so many (list: 100 when not given; export: all)")
+      ->check(CLI::PositiveNumber);
 }
 
 void add_resubmit(CLI::App& command, int& exit_code) {
@@ -229,7 +256,8 @@ void add_quarantine(CLI::App& app, int& exit_code) {
       add_action(*command, "export", "inputs with their raw bytes, as JSON lines", export_all, options, exit_code);
   add_filter(*exporting, *options);
   exporting->add_option("--out", options->out, "file to write; - is stdout")->capture_default_str();
-  exporting->add_flag("--raw", options->raw, "only the raw input, one a line, ready for repair and `resubmit`");
+  exporting->add_flag("--raw", options->raw,
+                      "only the raw input, one a line, ready for repair and `resubmit` (labels get their op)");
   example_on_bad_data(*exporting,
                       "build/vigil quarantine export --data " + data + " --raw --out " + data + ".repaired.jsonl");
 

@@ -1,13 +1,16 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "api/client.h"
+#include "api/json_text.h"
 #include "api/query.h"
 #include "eventlog/storage/posix_environment.h"
 #include "projections/read_models.h"
+#include "rules/expression/suggestion.h"
 #include "tools/answer_text.h"
 #include "tools/data_directory.h"
 #include "tools/subcommand.h"
@@ -42,9 +45,44 @@ bool is_number(const std::string& text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos && text.size() < 20;
 }
 
+bool has_id(std::string_view what) { return what == "customer" || what == "merchant" || what == "transaction"; }
+
+// The option that sets a field.
+std::string option_of(const std::string& field) {
+  if (field == "customer_id") return "--customer";
+  if (field.starts_with("as_of_")) return "--as-of";
+  std::string option = "--" + field;
+  std::ranges::replace(option, '_', '-');
+  return option;
+}
+
+// Nothing, or what is wrong with the request before it is sent: an option that the query does not have would be
+// refused by the service in its own words.
+std::optional<std::string> wrong_with(const QueryOptions& options, const Json& request) {
+  const auto fields = api::query_fields(options.what);
+  if (!fields) {
+    std::string all;
+    for (const std::string_view name : api::query_names()) all.append(all.empty() ? "" : ", ").append(name);
+    return "there is no query '" + options.what + "'" + rules::did_you_mean(options.what, api::query_names()) +
+           "; there are " + all;
+  }
+  const std::string query = "query " + options.what;
+  if (has_id(options.what) && options.id.empty()) return query + " needs an ID";
+  if (!has_id(options.what) && !options.id.empty()) {
+    const bool by_customer = std::ranges::find(*fields, "customer_id") != fields->end();
+    return query + " takes no ID" + (by_customer ? "; --customer " + options.id + " shows those of one customer" : "");
+  }
+  if (has_id(options.what) && options.customer) return query + " has no --customer";
+  for (const auto& [field, value] : request.items()) {
+    if (field == "op" || field == "query" || field == "at_least" || field == "timeout_ms") continue;
+    if (std::ranges::find(*fields, field) == fields->end()) return query + " has no " + option_of(field);
+  }
+  return std::nullopt;
+}
+
 Json request_of(const QueryOptions& options) {
   Json request = {{"op", "query"}, {"query", options.what}};
-  if (!options.id.empty()) request[options.what + "_id"] = options.id;
+  if (has_id(options.what) && !options.id.empty()) request[options.what + "_id"] = options.id;
   if (is_number(options.as_of)) {
     request["as_of_position"] = std::stoull(options.as_of);
   } else if (!options.as_of.empty()) {
@@ -85,8 +123,41 @@ Expected<std::string> ask_directory(const QueryOptions& options, const std::stri
   return queries.answer(request, "");
 }
 
+// The end of the string that begins at `at`, with its closing quote.
+std::size_t string_end(std::string_view json, std::size_t at) {
+  for (++at; at < json.size() && json[at] != '"'; ++at) at += json[at] == '\\';
+  return std::min(json.size(), at + 1);
+}
+
+// The answer with every "extra" as a text that holds its JSON: facts are shown as they were accepted, and a number of
+// 23 digits is none to this library.
+std::string with_extra_as_text(std::string_view answer) {
+  constexpr std::string_view kExtra = "\"extra\":{";
+  std::string text;
+  for (std::size_t at = 0; at < answer.size();) {
+    std::size_t end = answer[at] == '"' ? string_end(answer, at) : at + 1;
+    if (!answer.substr(at).starts_with(kExtra)) {
+      text.append(answer, at, end - at);
+      at = end;
+      continue;
+    }
+    const std::size_t object = at + kExtra.size() - 1;
+    end = object;
+    for (int depth = 0; end < answer.size();) {
+      if (answer[end] == '{') ++depth;
+      if (answer[end] == '}') --depth;
+      end = answer[end] == '"' ? string_end(answer, end) : end + 1;
+      if (depth == 0) break;
+    }
+    text.append(answer, at, object - at);
+    api::append_json_string(text, answer.substr(object, end - object));
+    at = end;
+  }
+  return text;
+}
+
 int show(const QueryOptions& options, const std::string& answer) {
-  const Json json = Json::parse(answer, nullptr, false);
+  const Json json = Json::parse(with_extra_as_text(answer), nullptr, false);
   if (!json.is_object()) return print_error({ErrorKind::damaged, "the answer is no JSON: " + answer.substr(0, 200)});
   if (json.contains("status")) {
     if (options.json) std::cout << answer << '\n';
@@ -113,7 +184,9 @@ int query(const QueryOptions& options) {
   if (options.data.empty() == options.connect.empty()) {
     return print_usage_error("query needs either --connect ENDPOINT or --data DIR");
   }
-  const std::string request = request_of(options).dump(-1, ' ', false, Json::error_handler_t::replace);
+  const Json asked = request_of(options);
+  if (const auto wrong = wrong_with(options, asked)) return print_usage_error(*wrong);
+  const std::string request = asked.dump(-1, ' ', false, Json::error_handler_t::replace);
   const auto answer = options.data.empty() ? ask_service(options, request) : ask_directory(options, request);
   return answer ? show(options, *answer) : print_error(answer.error());
 }
@@ -130,7 +203,8 @@ void add_filters(CLI::App& command, QueryOptions& options) {
   command.add_option("--customer", options.customer, "alerts: of this customer");
   command.add_option("--code", options.code, "quarantine: with this reason code");
   command.add_option("--since", options.since, "alerts, quarantine: at this position or later");
-  command.add_option("--limit", options.limit, "rows at most (alerts, quarantine: 100)");
+  command.add_option("--limit", options.limit, "rows at most (alerts, quarantine: 100)")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{api::kRowsMax}));
 }
 
 }  // namespace

@@ -1,8 +1,9 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
+#include <csignal>
 #include <memory>
 #include <optional>
 
@@ -112,10 +113,11 @@ Expected<std::unique_ptr<commands::Engine>> open_engine(eventlog::Environment& e
 }
 
 void say_ready(const api::Server& server, const ServeOptions& options, const commands::Engine& engine) {
-  std::printf("ready: commands and queries on %s", server.commands_endpoint().c_str());
-  if (!server.events_endpoint().empty()) std::printf(", live events on %s", server.events_endpoint().c_str());
-  std::printf("\n");
-  std::fflush(stdout);
+  std::string ready = "ready: commands and queries on " + server.commands_endpoint();
+  if (!server.events_endpoint().empty()) ready += ", live events on " + server.events_endpoint();
+  ready += '\n';
+  // Past the buffer: nobody needs to read it, and a service does not end with an error for that.
+  if (::write(STDOUT_FILENO, ready.data(), ready.size()) < 0) spdlog::warn("nobody reads stdout: {}", ready);
   spdlog::info("serving {} with {} features and {} rules", options.data, engine.catalogue().size(),
                engine.rule_set().rules().size());
 }
@@ -166,6 +168,7 @@ int serve(const ServeOptions& options) {
                       "this build leaves the hash chain out, to measure what it costs; it must not "
                       "serve: build without -DVIGIL_NO_CHAIN=ON"});
 #endif
+  std::signal(SIGPIPE, SIG_IGN);  // whoever read its messages may leave: they are lost, the service goes on
   spdlog::set_default_logger(spdlog::stderr_color_mt("vigil"));
   StopSignal signal;
   const auto served = serve_until_stopped(options, signal);
@@ -185,9 +188,7 @@ void add_serve(CLI::App& app, int& exit_code) {
   command->add_option("--features", options->features, "feature catalogue to put in force (TOML)");
   command->add_option("--rules", options->rules, "rule set to put in force (TOML)");
   command->add_option("--policy", options->policy, "validation policy to put in force (TOML)");
-  command->add_option("--segment-mib", options->segment_mib, "size of new log segments")
-      ->check(CLI::Range(4, 65'536))
-      ->capture_default_str();
+  add_segment_mib(*command, options->segment_mib);
   command->add_option("--queue", options->queue, "messages that may wait for the disk; more are answered busy")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();

@@ -34,6 +34,16 @@ bool completes(SimulateOptions& options) {
     print_usage_error("--start '" + options.start + "' is not a day such as 2026-01-01");
     return false;
   }
+  if (!(options.fraud_rate >= 0 && options.fraud_rate <= 0.5)) {  // which no comparison says of NaN
+    print_usage_error("--fraud-rate is not a number from 0 to 0.5");
+    return false;
+  }
+  // Labels come within a year of what they are about.
+  const std::int64_t end = *start + (std::int64_t{options.stream.days} + 366) * simulation::kDayUs;
+  if (end > *api::parse_time("9999-12-31")) {
+    print_usage_error("--start '" + options.start + "': times end with the year 9999, and the stream would not");
+    return false;
+  }
   options.stream.start_us = *start;
   options.stream.fraud_per_million = static_cast<std::uint32_t>(options.fraud_rate * 1e6 + 0.5);
   return true;

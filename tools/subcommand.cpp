@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include "eventlog/storage/format.h"
+
 namespace vigil::tools {
 namespace {
 
@@ -25,6 +27,25 @@ void example_on_data(CLI::App& subcommand, std::string_view commands) {
   const std::string prelude = "build/vigil simulate --transactions 5000 --out " + data + ".jsonl\n" +
                               "build/vigil ingest --data " + data + " " + data + ".jsonl\n";
   subcommand.footer("Example (the first two lines make the data it needs):\n" + indented(prelude) + indented(commands));
+}
+
+void add_segment_mib(CLI::App& command, std::uint64_t& mib) {
+  constexpr std::uint64_t kMin = 4, kMax = eventlog::kSegmentBytesMax >> 20;
+  command.add_option("--segment-mib", mib, "size of new log segments")
+      ->check(CLI::Range(kMin, kMax))
+      ->capture_default_str();
+}
+
+void refuse_negative_numbers(CLI::App& app) {
+  for (CLI::Option* option : app.get_options()) {
+    if (!option->get_type_name().starts_with("UINT")) continue;
+    // In front of all other checks, which see the number that the text was taken for.
+    option->transform(CLI::Validator(
+        [](std::string& text) { return text.starts_with('-') ? text + " is less than 0" : std::string(); }, ""));
+  }
+  for (CLI::App* subcommand : app.get_subcommands([](const CLI::App*) { return true; })) {
+    refuse_negative_numbers(*subcommand);
+  }
 }
 
 int print_error(const eventlog::Error& error) {

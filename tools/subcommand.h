@@ -13,6 +13,7 @@
 //   }
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -35,6 +36,12 @@ void example(CLI::App& subcommand, std::string_view commands);
 // kExampleData come first.
 inline constexpr std::string_view kExampleData = "/tmp/vigil-example";
 void example_on_data(CLI::App& subcommand, std::string_view commands);
+
+// --segment-mib, the same wherever a log may be made.
+void add_segment_mib(CLI::App& command, std::uint64_t& mib);
+// Every option of `app` and its subcommands that takes a number without a sign refuses one with a minus, which would
+// otherwise be taken for an enormous number. Called once all of them are there.
+void refuse_negative_numbers(CLI::App& app);
 
 // "vigil: TEXT" on stderr; returns kFailed, so that a callback can `return print_error(result.error());`.
 int print_error(const eventlog::Error& error);

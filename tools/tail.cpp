@@ -52,7 +52,7 @@ Expected<bool> print_ready(eventlog::Cursor& cursor, const std::set<std::uint16_
                            api::Activations& activations, std::optional<std::uint64_t>& left,
                            const Interruption& interruption) {
   std::string line;
-  while (!interruption.requested()) {
+  while (!interruption.requested() && std::cout) {
     if (left && *left == 0) return true;
     const auto record = cursor.next();
     if (!record) return std::unexpected(record.error());
@@ -81,8 +81,8 @@ Expected<void> tail_directory(const TailOptions& options, const std::set<std::ui
   for (;;) {
     const auto enough = print_ready(**cursor, types, activations, left, interruption);
     if (!enough) return std::unexpected(enough.error());
-    std::cout.flush();
-    if (*enough || !options.follow) return {};
+    // Whoever reads this may have left, or its disk may be full; main() says why.
+    if (!std::cout.flush() || *enough || !options.follow) return {};
     (*cursor)->wait(kLookAgain);
     if (auto more = (*log)->refresh(); !more) return std::unexpected(more.error());
   }
@@ -94,7 +94,7 @@ Expected<void> tail_service(const TailOptions& options) {
   if (!subscriber) return std::unexpected(subscriber.error());
   Interruption interruption;
   std::optional<std::uint64_t> left = options.limit;
-  while (!interruption.requested() && (!left || *left > 0)) {
+  while (!interruption.requested() && (!left || *left > 0) && std::cout) {
     const auto event = (*subscriber)->receive(kLookAgain);
     if (!event) continue;
     std::cout << event->json << std::endl;
@@ -106,6 +106,12 @@ Expected<void> tail_service(const TailOptions& options) {
 int tail(const TailOptions& options) {
   if (options.data.empty() == options.connect.empty()) {
     return print_usage_error("tail needs either --data DIR or --connect ENDPOINT (of the live events)");
+  }
+  if (!options.connect.empty() && (!options.types.empty() || options.from || options.follow)) {
+    return print_usage_error("--types, --from and --follow belong to --data; with --connect there are --topics");
+  }
+  if (!options.data.empty() && !options.topics.empty()) {
+    return print_usage_error("--topics belong to --connect; with --data there are --types");
   }
   const auto types = types_of(options.types);
   if (!types) return print_usage_error(types.error().text);

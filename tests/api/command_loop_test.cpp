@@ -276,6 +276,57 @@ TEST_F(CommandLoopTest, MalformedEnvelopesAreCountedAndPassedOver) {
   EXPECT_EQ(answer["row"]["service"]["messages"], 1);
 }
 
+TEST_F(CommandLoopTest, ALargeAnswerArrivesAndATooLargeOneSaysWhatToDo) {
+  models_.quarantined_rows = 110;
+  models_.quarantined_bytes = 160'000;
+  engine_.log().release();
+  Running running(engine_, models_);
+  Wire wire(running.endpoint());
+  const auto rows = [&](int limit) {
+    return wire.ask(Json{{"op", "query"}, {"id", limit}, {"query", "quarantine"}, {"limit", limit}});
+  };
+  EXPECT_EQ(rows(99)["rows"].size(), 99u);
+  const Json more = rows(110);
+  EXPECT_EQ(more["code"], "invalid") << more.dump().substr(0, 300);
+  EXPECT_NE(more["text"].get<std::string>().find("fewer rows with limit"), std::string::npos) << more;
+}
+
+TEST_F(CommandLoopTest, APeerThatReadsNoAnswersIsToldBusyAfterSomeMegabytes) {
+  models_.quarantined_rows = 90;
+  models_.quarantined_bytes = 160'000;
+  engine_.log().release();
+  Running running(engine_, models_);
+  Context context;
+  SocketLimits limits;
+  limits.receive_frames_max = 1;
+  Socket deaf = *Socket::open(context, SocketKind::dealer, limits);
+  ASSERT_TRUE(deaf.connect(running.endpoint()));
+  constexpr int kQueries = 12;
+  for (int i = 0; i < kQueries; ++i) {
+    const Json query = {{"op", "query"}, {"id", i}, {"query", "quarantine"}, {"limit", 90}};
+    ASSERT_EQ(deaf.send(query.dump(), Follows::nothing), Sent::sent);
+  }
+  Wire wire(running.endpoint());
+  const auto busy = [&] {
+    return wire.ask(Json{{"op", "query"}, {"query", "status"}})["row"]["service"]["busy"].get<int>();
+  };
+  while (busy() == 0) std::this_thread::yield();
+  int answered = 0, refused = 0;
+  std::array<Waitable, 1> what{Waitable{&deaf}};
+  for (Frame frame; answered + refused < kQueries;) {
+    if (!deaf.receive(frame)) {
+      wait(what, kPatience);
+    } else if (frame.bytes().size() > 1000) {
+      ++answered;
+    } else {
+      EXPECT_EQ(Json::parse(frame.bytes())["status"], "busy");
+      ++refused;
+    }
+  }
+  EXPECT_LT(answered, 9) << "of 15 MB each";
+  EXPECT_GT(answered, 0);
+}
+
 TEST_F(CommandLoopTest, APeerThatLeftHoldsUpNobody) {
   Running running(engine_, models_);
   {

@@ -143,6 +143,7 @@ class HeldEngine : public commands::Engine {
   }
   Expected<Position> settle() override { return log_.settle(); }
   Expected<void> close() override { return {}; }
+  const commands::StateReport& state_report() const override { return state_report_; }
   HeldLog& log() override { return log_; }
   const rules::Catalogue& catalogue() const override { return catalogue_; }
   const rules::RuleSet& rule_set() const override { std::abort(); }
@@ -164,6 +165,7 @@ class HeldEngine : public commands::Engine {
   rules::Catalogue catalogue_ = *rules::Catalogue::parse(rules::default_features_toml(), "built-in features");
   rules::DecisionState state_{catalogue_, 0};
   commands::Policy policy_;
+  commands::StateReport state_report_;
 };
 
 }  // namespace vigil::api

@@ -1,7 +1,9 @@
 // Read models whose freshness the test sets; they know one customer.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <functional>
 
 #include "projections/read_models.h"
 
@@ -36,10 +38,19 @@ class HeldModels : public projections::ReadModels {
     return std::vector<projections::Alert>();
   }
   Answer<std::vector<projections::RuleStatistics>> rule_statistics() const override {
+    if (on_rules) on_rules();
     return std::vector<projections::RuleStatistics>();
   }
-  Answer<std::vector<projections::Quarantined>> quarantine(const projections::QuarantineQuery&) const override {
-    return std::vector<projections::Quarantined>();
+  // As many as quarantined_rows, at positions 1, 2 …, each of quarantined_bytes.
+  Answer<std::vector<projections::Quarantined>> quarantine(const projections::QuarantineQuery& query) const override {
+    std::vector<projections::Quarantined> rows;
+    for (std::uint64_t at = std::max<std::uint64_t>(1, query.since.value()); at <= quarantined_rows; ++at) {
+      if (rows.size() == query.limit) break;
+      projections::Quarantined& row = rows.emplace_back();
+      row.position = Position{at};
+      row.source.assign(quarantined_bytes, 's');
+    }
+    return rows;
   }
   Answer<std::vector<projections::QualityCount>> data_quality() const override {
     return std::vector<projections::QualityCount>();
@@ -48,6 +59,10 @@ class HeldModels : public projections::ReadModels {
                                                             Position) const override {
     return std::nullopt;
   }
+
+  // Set before the models are asked.
+  std::function<void()> on_rules;  // called while the statistics of rules are being read
+  std::size_t quarantined_rows = 0, quarantined_bytes = 0;
 
  private:
   std::atomic<std::uint64_t> applied_ = 0;

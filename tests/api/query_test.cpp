@@ -64,6 +64,33 @@ TEST_F(QueryTest, MissingAndWrongFieldsAreNamed) {
   refused({{"query", "rules"}, {"timeout_ms", 1.5}}, "'timeout_ms' must be a number");
 }
 
+TEST_F(QueryTest, AFieldTheQueryDoesNotHaveIsRefusedWithTheNearest) {
+  refused({{"query", "alerts"}, {"severty", "P0"}}, "has no field 'severty'; did you mean 'severity'?");
+  refused({{"query", "alerts"}, {"alerts_id", "c1"}}, "the query 'alerts' has no field 'alerts_id'");
+  refused({{"query", "alerts"}, {"as_of_position", 10}}, "has no field 'as_of_position'");
+  refused({{"query", "rules"}, {"limit", 10}}, "has no field 'limit'");
+  refused({{"query", "rulse"}}, "did you mean 'rules'?");
+  const Json twice = ask_text(R"({"query":"alerts","rule":"a","rule":"b"})");
+  EXPECT_EQ(twice["text"], "'rule' is given twice");
+  const Json all = ask({{"op", "query"}, {"id", 1}, {"in_order", true}, {"query", "rules"}, {"timeout_ms", 5}});
+  EXPECT_TRUE(all.contains("rows")) << all;
+}
+
+TEST_F(QueryTest, NumbersOutsideTheirRangeAreRefused) {
+  refused({{"query", "alerts"}, {"limit", 0}}, "'limit' must be a number from 1 to 100000");
+  refused({{"query", "alerts"}, {"limit", 100'001}}, "'limit' must be a number from 1 to 100000");
+  refused({{"query", "customer"}, {"customer_id", "c1"}, {"as_of_time", ~std::uint64_t{0}}}, "'as_of_time' must be");
+  refused({{"query", "aggregates"}, {"to", ~std::uint64_t{0}}}, "'to' must be a time");
+}
+
+TEST_F(QueryTest, RowsReadInPortionsAreAllThereAndInOrder) {
+  models_.quarantined_rows = 2'500;
+  const Json all = ask({{"query", "quarantine"}, {"limit", 2'222}, {"since", 3}});
+  ASSERT_EQ(all["rows"].size(), 2'222u);
+  for (std::size_t i = 0; i < all["rows"].size(); ++i) EXPECT_EQ(all["rows"][i]["position"], i + 3);
+  EXPECT_EQ(ask({{"query", "quarantine"}, {"limit", 9'999}})["rows"].size(), 2'500u);
+}
+
 TEST_F(QueryTest, WhatIsNoJsonObjectIsAnsweredToo) {
   for (const char* request : {"", "[]", "{\"query\":", "7", "\"customer\"", "\xff\xfe"}) {
     EXPECT_EQ(ask_text(request)["code"], "invalid") << request;

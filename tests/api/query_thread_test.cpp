@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
+#include <utility>
+
 #include "tests/api/held_engine.h"
 #include "tests/api/held_models.h"
 #include "tests/api/wire.h"
@@ -50,9 +53,43 @@ TEST_F(QueryThreadTest, APositionNotReachedInTimeIsToldWithHowFarItIs) {
 TEST_F(QueryThreadTest, StoppingWaitsForNoPosition) {
   QueryThread queries({log_, models_, {}}, 10, answered_);
   ASSERT_TRUE(queries.ask(question("1", {{"query", "rules"}, {"at_least", 4}, {"timeout_ms", 30'000}})));
+  ASSERT_TRUE(queries.ask(question("2", {{"query", "rules"}})));
+  ASSERT_EQ(take(queries)["id"], 2) << "so the first one has begun to wait";
   queries.hurry();
   EXPECT_EQ(take(queries)["code"], "not_yet");
   EXPECT_TRUE(queries.idle());
+}
+
+TEST_F(QueryThreadTest, WhatHasNotBegunWhenItStopsIsToldSo) {
+  std::promise<void> begun, go_on;
+  models_.on_rules = [&, first = true]() mutable {
+    if (!std::exchange(first, false)) return;
+    begun.set_value();
+    go_on.get_future().wait();
+  };
+  QueryThread queries({log_, models_, {}}, 10, answered_);
+  for (const char* id : {"1", "2", "3"}) ASSERT_TRUE(queries.ask(question(id, {{"query", "rules"}})));
+  begun.get_future().wait();
+  queries.hurry();
+  go_on.set_value();
+  EXPECT_TRUE(take(queries).contains("rows")) << "the one that had begun";
+  EXPECT_EQ(take(queries)["code"], "stopping");
+  const Json last = take(queries);
+  EXPECT_EQ(last["id"], 3);
+  EXPECT_EQ(last["code"], "stopping");
+  EXPECT_TRUE(queries.idle());
+}
+
+TEST_F(QueryThreadTest, NoAnswerIsMadeForWhoReadsNone) {
+  QueryThread queries({log_, models_, {}}, 10, answered_);
+  QueryMessage deaf = question("1", {{"query", "rules"}});
+  deaf.unread = std::make_shared<UnsentBytes>(UnreadReplies::kBytesPerPeerMax);
+  models_.on_rules = [] { FAIL() << "the models are not read"; };
+  ASSERT_TRUE(queries.ask(deaf));
+  QueryMessage answer;
+  while (!queries.take(answer)) std::this_thread::yield();
+  EXPECT_EQ(answer.text, "");
+  EXPECT_EQ(answer.request_id, "1");
 }
 
 TEST_F(QueryThreadTest, MoreThanTheLimitIsRefusedUntilAnswersAreTaken) {

@@ -177,6 +177,33 @@ TEST_F(ServiceTest, ATransactionIsExplainedByItsFeaturesAndRules) {
   EXPECT_TRUE(row({{"query", "transaction"}, {"transaction_id", "t9"}}, 0)["row"].is_null());
 }
 
+// The facts that are not ours to understand are shown digit by digit as they were accepted.
+TEST_F(ServiceTest, AnExplanationAltersNoFact) {
+  const std::string extra = R"("card_ref":12345678901234567890123,"ratio":0.10,"huge":1e400,"deep":{"a":1,"a":2})";
+  std::string facts = transaction("t1").dump();
+  facts.back() = ',';
+  const Json reply = wire_->ask(R"({"op":"submit","transaction":)" + facts + extra + "}}");
+  ASSERT_EQ(reply["results"][0]["status"], "decided") << reply;
+  auto client = *Client::connect(service_->endpoint());
+  const auto answer = client->ask(R"({"op":"query","query":"transaction","transaction_id":"t1"})", kPatience);
+  ASSERT_TRUE(answer) << answer.error().text;
+  EXPECT_NE(answer->find("\"extra\":{" + extra + "}"), std::string::npos) << *answer;
+  EXPECT_NE(answer->find("\"features\":{"), std::string::npos) << *answer;
+}
+
+TEST_F(ServiceTest, AnEventIsOneLineWhateverItsFactsCameLike) {
+  std::string facts = transaction("t1").dump();
+  facts.back() = ',';
+  const Json reply = wire_->ask("{\"op\":\"submit\",\"transaction\":" + facts +
+                                "\"deep\":{\"a\":\n [1,\r\n 2.0], \"b\":\"c d\\n\"}}}");
+  ASSERT_EQ(reply["results"][0]["status"], "decided") << reply;
+  auto client = *Client::connect(service_->endpoint());
+  const auto answer = client->ask(R"({"op":"query","query":"transaction","transaction_id":"t1"})", kPatience);
+  ASSERT_TRUE(answer) << answer.error().text;
+  EXPECT_EQ(answer->find('\n'), std::string::npos);
+  EXPECT_NE(answer->find(R"("extra":{"deep":{"a":[1,2.0],"b":"c d\n"}})"), std::string::npos) << *answer;
+}
+
 TEST_F(ServiceTest, RulesThatMatchedAreShownWithTheValuesTheySaw) {
   const std::string burst = submit_many(1, 0, 12);
   const Json results = wire_->ask(burst)["results"];
@@ -273,6 +300,18 @@ TEST(Server, APortInUseIsAnErrorThatNamesIt) {
   EXPECT_NE(bound.error().text.find("another process listens there"), std::string::npos);
 }
 
+TEST(Server, APortBeyondTheLastOneIsRefused) {
+  Context context;
+  Socket socket = *Socket::open(context, SocketKind::router);
+  for (const char* endpoint : {"tcp://127.0.0.1:99999", "tcp://127.0.0.1:99999999999"}) {
+    const auto bound = socket.bind(endpoint);
+    ASSERT_FALSE(bound) << *bound;
+    EXPECT_EQ(bound.error().kind, eventlog::ErrorKind::invalid);
+    EXPECT_NE(bound.error().text.find("ports end at 65535"), std::string::npos) << bound.error().text;
+    EXPECT_FALSE(Client::connect(endpoint));
+  }
+}
+
 TEST(Server, AnEndpointThatIsNoneIsInvalid) {
   Context context;
   Socket socket = *Socket::open(context, SocketKind::router);
@@ -282,6 +321,24 @@ TEST(Server, AnEndpointThatIsNoneIsInvalid) {
     EXPECT_EQ(bound.error().kind, eventlog::ErrorKind::invalid) << bound.error().text;
   }
   EXPECT_FALSE(Client::connect("nonsense"));
+}
+
+// The limit of a frame protects a service from its clients, and not the other way round.
+TEST(Client, AFrameLongerThanAServiceTakesReachesIt) {
+  Context context;
+  Socket router = *Socket::open(context, SocketKind::router);
+  const std::string endpoint = *router.bind("tcp://127.0.0.1:*");
+  auto client = *Client::connect(endpoint);
+  ASSERT_TRUE(client->send("{}"));
+  std::array<Waitable, 1> what{Waitable{&router}};
+  Frame address, body;
+  while (!router.receive(address)) wait(what, kPatience);
+  ASSERT_TRUE(router.receive(body));
+  ASSERT_EQ(router.send(address.bytes(), Follows::another_frame), Sent::sent);
+  ASSERT_EQ(router.send(std::string(kFrameBytesMax + 1, ' '), Follows::nothing), Sent::sent);
+  const auto reply = client->receive(kPatience);
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->size(), kFrameBytesMax + 1u);
 }
 
 TEST(Client, NobodyListeningIsAnErrorAfterTheTimeOut) {

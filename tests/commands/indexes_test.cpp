@@ -143,6 +143,23 @@ TEST(AlertCooldown, CoolsPerRuleAndCustomerInEventTime) {
   EXPECT_FALSE(cooldown.cooling("velocity", "c1", EventTime{10 * kHourUs}, 0));
 }
 
+TEST(AlertCooldown, AnAlertDueToBeForgottenCountsNoMoreThoughItIsStillThere) {
+  constexpr std::int64_t kMonthUs = 30 * 24 * kHourUs;
+  AlertCooldown cooldown;
+  const auto raise = [&](const char* customer, std::int64_t time_us) {
+    eventlog::AlertRaised alert;
+    alert.rule_id = "velocity";
+    alert.customer_id = customer;
+    alert.event_time = EventTime{time_us};
+    cooldown.apply(alert);
+  };
+  raise("c1", kMonthUs);
+  raise("c2", 3 * kMonthUs);
+  EXPECT_TRUE(cooldown.cooling("velocity", "c1", EventTime{kMonthUs}, kMonthUs));
+  raise("c2", 3 * kMonthUs + 1);
+  EXPECT_FALSE(cooldown.cooling("velocity", "c1", EventTime{kMonthUs}, kMonthUs));
+}
+
 // The newest alert is far ahead of a stream that lags: each of a burst would be an alert.
 TEST(AlertCooldown, ABurstThatComesLateIsOneAlert) {
   AlertCooldown cooldown;

@@ -276,7 +276,6 @@ TEST_F(MessageParserTest, OneBadElementDoesNotSpoilTheOthers) {
   const Message& message = parse("{\"op\":\"submit\",\"id\":\"r\",\"transactions\":[" + first.json() +
                                  ", {\"transaction_id\":\"t-2\"} ,7," + last.json() + "]}");
   ASSERT_EQ(message.commands.size(), 4u);
-  EXPECT_TRUE(message.many);
   EXPECT_EQ(message.request_id, "\"r\"");
   EXPECT_EQ(message.commands[0].raw, first.json());
   EXPECT_EQ(message.commands[0].source, "test");
@@ -290,7 +289,6 @@ TEST_F(MessageParserTest, ABareArrayIsASubmitOfTransactions) {
   TransactionText text = good();
   const Message& message = parse(" [" + text.json() + "] ");
   EXPECT_EQ(message.operation, "submit");
-  EXPECT_TRUE(message.many);
   EXPECT_EQ(message.commands.size(), 1u);
   EXPECT_TRUE(parse("[]").commands.empty());
 }
@@ -300,7 +298,6 @@ TEST_F(MessageParserTest, TheOperationMayComeLast) {
   const Message& message = parse("{\"transaction\":" + text.json() + ",\"id\":-1.5,\"op\":\"submit\"}");
   EXPECT_EQ(message.operation, "submit");
   EXPECT_EQ(message.request_id, "-1.5");
-  EXPECT_FALSE(message.many);
   EXPECT_TRUE(std::holds_alternative<SubmitTransaction>(message.commands.front().body));
 }
 
@@ -323,7 +320,6 @@ TEST_F(MessageParserTest, LabelsAreRead) {
   EXPECT_EQ(label.kind, eventlog::LabelKind::chargeback);
   EXPECT_EQ(label.reported_at.value(), 1'000'000);
   EXPECT_EQ(label.source, "bank");
-  EXPECT_TRUE(message.many);
   EXPECT_THAT(
       reasons("{\"op\":\"label\",\"label\":{\"kind\":\"maybe\",\"kinds\":1}}"),
       ElementsAre("unknown_label kind", "unknown_field ", "missing_field transaction_id", "missing_field reported_at"));

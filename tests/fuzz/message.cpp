@@ -14,8 +14,7 @@ constexpr std::string_view kSource = "zmq";
 
 std::string text_of(const Message& message) {
   std::string text = std::string(message.operation) + '|' + std::string(message.request_id) + '|' +
-                     (message.many ? "many" : "one") + (message.in_order ? ",in order" : "") + '|' +
-                     std::string(message.query);
+                     (message.in_order ? ",in order" : "") + '|' + std::string(message.query);
   for (const Command& command : message.commands) text += '\n' + fuzz::CommandText::of(command);
   return text;
 }

@@ -87,6 +87,19 @@ TEST(CommandJsonTest, WhatIsUnacceptableArrivesWithItsBytesSourceAndReasons) {
   }
 }
 
+TEST(CommandJsonTest, OfALongFileNameTheEndIsSent) {
+  const std::string name = std::string(200, '/') + "\u00e9" + std::string(120, 'x') + ".toml";
+  std::string element = "{\"op\":\"rules\",\"rules\":";
+  append_element(element, {commands::ActivateRules{"text", name}, {}, "f"});
+  commands::MessageParser parser;
+  const auto& read = parser.parse(element + "}", "zmq");
+  ASSERT_EQ(read.commands.size(), 1u);
+  const auto* activation = std::get_if<commands::ActivateRules>(&read.commands.front().body);
+  ASSERT_NE(activation, nullptr) << element;
+  EXPECT_TRUE(name.ends_with(activation->file));
+  EXPECT_GT(activation->file.size(), 120u);
+}
+
 TEST(CommandJsonTest, RawJsonOfOurOwnIsSentOnceAndAsItCame) {
   commands::MessageParser parser;
   const std::string line = R"({ "transaction_id":"t","event_time":1,"customer_id":"c","merchant_id":"m","amount":1,)"

@@ -33,6 +33,17 @@ TEST(IngestSummaryTest, CountsEachKindOfAnswerOnce) {
   EXPECT_EQ(summary.events(), 4u);
 }
 
+TEST(IngestSummaryTest, OnlyWhatIsAppliedOrUnchangedIsInForce) {
+  IngestSummary summary;
+  summary.count(Asked::update, "s", {ReplyStatus::applied, false, Outcome::approve, {}, {}});
+  summary.count(Asked::update, "s", {ReplyStatus::unchanged, false, Outcome::approve, {}, {}});
+  EXPECT_TRUE(summary.all_in_force(2));
+  summary.count(Asked::update, "s", {ReplyStatus::quarantined, false, Outcome::approve, "too_long", "200 bytes"});
+  const auto in_force = summary.all_in_force(3);
+  ASSERT_FALSE(in_force);
+  EXPECT_EQ(in_force.error().text, "s: 200 bytes");
+}
+
 TEST(IngestSummaryTest, TextAndJsonNameWhatHappened) {
   IngestSummary summary;
   summary.count(Asked::transaction, "f:1", {ReplyStatus::quarantined, false, Outcome::approve, "too_old", "x"});
