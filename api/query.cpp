@@ -197,6 +197,22 @@ constexpr std::array<Fields, kQueries.size()> kFieldsOf = {kCustomerFields, kMer
                                                            kAlertFields,    Fields{},        kQuarantineFields,
                                                            Fields{},        Fields{},        kTransactionFields};
 
+// The models an answer comes from: it is as fresh as they are. A transaction is read from the log; it and the status
+// speak of all.
+constexpr std::array<std::string_view, 1> kCustomerModels = {"customer_profile"}, kMerchantModels = {"merchant_risk"},
+                                          kAggregateModels = {"aggregates"}, kAlertModels = {"alerts"},
+                                          kQuarantineModels = {"quarantine"}, kDataQualityModels = {"data_quality"};
+constexpr std::array<std::string_view, 7> kAllModels = {
+    "aggregates", "alerts", "customer_profile", "data_quality", "merchant_risk", "quarantine", "snapshots"};
+constexpr std::array<Fields, kQueries.size()> kModelsOf = {kCustomerModels,    kMerchantModels, kAggregateModels,
+                                                           kAlertModels,       kAlertModels,    kQuarantineModels,
+                                                           kDataQualityModels, kAllModels,      kAllModels};
+
+Fields models_of(std::string_view query) {
+  const auto found = std::ranges::find(kQueries, query);
+  return found == kQueries.end() ? Fields(kAllModels) : kModelsOf[static_cast<std::size_t>(found - kQueries.begin())];
+}
+
 // A field that is misspelt, or that this query does not have, would filter nothing.
 Expected<void> check_fields(const Json& request, std::string_view query, Fields own) {
   for (const auto& [name, value] : request.items()) {
@@ -238,7 +254,7 @@ Expected<std::string> Queries::Impl::answer(const Json& json) {
   const auto number = static_cast<std::size_t>(found - kQueries.begin());
   if (auto known = check_fields(json, *wanted, kFieldsOf[number]); !known) return std::unexpected(known.error());
   // Read before the answer is: what the answer shows is at least this fresh.
-  const std::uint64_t applied = sources.models.applied().value();
+  const std::uint64_t applied = sources.models.applied_by(kModelsOf[number]).value();
   const auto answered = (this->*kAnswerers[number])(request);
   if (!answered) return std::unexpected(answered.error());
   return ",\"query\":\"" + *wanted + "\",\"as_of\":" + std::to_string(answered->as_of.value_or(applied)) + "," +
@@ -263,7 +279,8 @@ Expected<Answered> Queries::Impl::entity_as_of(EntityKind kind, const std::strin
   const auto state = sources.models.state_as_of(kind, id, position);
   if (!state) return std::unexpected(state.error());
   if (!*state) {
-    return Answered{"\"row\":null", std::min(position, sources.models.applied()).value()};
+    const Fields models = kind == EntityKind::merchant ? Fields(kMerchantModels) : Fields(kCustomerModels);
+    return Answered{"\"row\":null", std::min(position, sources.models.applied_by(models)).value()};
   }
   Json row = {{std::string(eventlog::name(kind)) + "_id", id}};
   row.update(to_json((*state)->state));
@@ -415,7 +432,8 @@ std::optional<Freshness> Queries::freshness(std::string_view text) const {
   const Request request(json);
   const auto at_least = request.number("at_least"), timeout = request.number("timeout_ms");
   if (!at_least || !*at_least || !timeout) return std::nullopt;
-  Freshness freshness{Position{**at_least}};
+  const auto query = request.optional_text("query");
+  Freshness freshness{Position{**at_least}, models_of(query && *query ? **query : "")};
   const std::uint64_t timeout_max = static_cast<std::uint64_t>(kQueryTimeoutMax.count());
   if (*timeout) freshness.timeout = std::chrono::milliseconds(std::min(**timeout, timeout_max));
   return freshness;

@@ -37,7 +37,13 @@ struct QuerySources {
 // How fresh the asker wants the answer: read your own writes.
 struct Freshness {
   eventlog::Position at_least;
+  std::span<const std::string_view> drawn_on;  // the models the answer comes from
   std::chrono::milliseconds timeout{1000};
+
+  // Whether they have it, waiting up to `wait`.
+  bool reached(const projections::ReadModels& models, std::chrono::milliseconds wait) const {
+    return models.wait_for(at_least, wait, drawn_on);
+  }
 };
 
 // Not thread-safe; one per thread.

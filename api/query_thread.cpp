@@ -95,9 +95,9 @@ void QueryThread::answer(QueryMessage query) {
     return reply(std::move(query), "");
   }
   const auto wanted = queries_.freshness(query.text);
-  if (wanted && !models_.wait_for(wanted->at_least, std::chrono::milliseconds(0))) {
+  if (wanted && !wanted->reached(models_, std::chrono::milliseconds(0))) {
     const auto deadline = std::chrono::steady_clock::now() + wanted->timeout;
-    waiting_.push_back({std::move(query), wanted->at_least, deadline});
+    waiting_.push_back({std::move(query), *wanted, deadline});
     return;
   }
   std::string text = queries_.answer(query.text, query.request_id);
@@ -107,7 +107,7 @@ void QueryThread::answer(QueryMessage query) {
 void QueryThread::look_after_waiting(bool hurried) {
   const auto now = std::chrono::steady_clock::now();
   std::erase_if(waiting_, [&](Waiting& waiting) {
-    const bool there = models_.wait_for(waiting.at_least, std::chrono::milliseconds(0));
+    const bool there = waiting.wanted.reached(models_, std::chrono::milliseconds(0));
     if (!there && !hurried && now < waiting.deadline) return false;
     std::string text = there ? queries_.answer(waiting.query.text, waiting.query.request_id)
                              : queries_.too_late(waiting.query.request_id);

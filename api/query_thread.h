@@ -44,7 +44,7 @@ class QueryThread {
  private:
   struct Waiting {
     QueryMessage query;
-    eventlog::Position at_least;
+    Freshness wanted;
     std::chrono::steady_clock::time_point deadline;
   };
   void run();

@@ -119,7 +119,7 @@ Expected<std::string> ask_directory(const QueryOptions& options, const std::stri
   if (!models) return std::unexpected(models.error());
   api::Queries queries({**log, **models, {}});
   const auto wanted = queries.freshness(request);
-  if (wanted && !(*models)->wait_for(wanted->at_least, wanted->timeout)) return queries.too_late("");
+  if (wanted && !wanted->reached(**models, wanted->timeout)) return queries.too_late("");
   return queries.answer(request, "");
 }
 

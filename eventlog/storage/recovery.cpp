@@ -81,7 +81,7 @@ namespace {
 Expected<bool> stands_on_disk(File& file, std::uint64_t offset, std::span<const std::byte> seen) {
   std::vector<std::byte> held(seen.size());
   if (auto read = file.read_from_disk(offset, held); !read) return std::unexpected(read.error());
-  return std::memcmp(held.data(), seen.data(), seen.size()) == 0;
+  return std::ranges::equal(held, seen);
 }
 
 }  // namespace
@@ -279,7 +279,7 @@ class Recovery {
     std::memcpy(&header, bytes.data() + begin, sizeof header);
     const std::uint64_t records_end = begin + kFrameHeaderBytes + header.payload_bytes;
     const std::vector<std::byte> zeros(end - sizeof trailer - records_end);
-    if (std::memcmp(zeros.data(), bytes.data() + records_end, zeros.size()) == 0) return {};
+    if (std::ranges::equal(zeros, bytes.subspan(records_end, zeros.size()))) return {};
     if (auto done = tail_file_->write_at(records_end, zeros); !done) return done;
     return tail_file_->sync();
   }

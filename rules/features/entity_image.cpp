@@ -22,7 +22,7 @@ using eventlog::ValueReader;
 
 // Ids stand together, so that the places of the next are on their way to the cache while one is restored.
 constexpr std::uint32_t kGroup = 32;
-constexpr std::uint32_t kReservedMax = 1 << 24;  // whatever a piece says
+constexpr std::uint32_t kReservedMax = 1 << 20;  // whatever a piece says
 
 void put(Piece& piece, const std::optional<Place>& place) {
   piece.put(static_cast<std::uint8_t>(place.has_value()));
