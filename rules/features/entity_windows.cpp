@@ -1,6 +1,8 @@
 #include "rules/features/entity_windows.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 
 #include "eventlog/storage/invariant.h"
 
@@ -180,8 +182,10 @@ void EntityWindows::restore(EntityRecord& record, const std::byte* entries, std:
     rings_->assign(record.ring, entries, count);
   } else {
     Entry entry;
+    std::array<std::byte, EntryLayout::kStrideMax + sizeof(std::uint64_t)> room{};  // eight bytes are read at a time
     for (std::uint32_t i = 0; i < count; ++i, entries += layout.stride) {
-      layout.read(entries, rings_->time_us(entries), entry);
+      std::memcpy(room.data(), entries, layout.stride);
+      layout.read(room.data(), rings_->time_us(room.data()), entry);
       rings_->insert(record.ring, entry);
     }
   }

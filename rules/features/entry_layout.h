@@ -47,6 +47,7 @@ struct Entry {
 struct EntryLayout {
   static constexpr std::uint32_t kAmountAt = 8;
   static constexpr std::uint32_t kAmountBytes = 5;
+  static constexpr std::uint32_t kStrideMax = kAmountAt + kAmountBytes + kColumns * sizeof(std::uint32_t);
 
   std::uint32_t stride = 8;
   bool has_amount = false;

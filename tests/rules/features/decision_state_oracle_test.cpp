@@ -381,5 +381,42 @@ TEST(DecisionStateOracle, AnImageOfLongSilencesAndOfAHotMerchantGivesTheSameStat
   for (const std::size_t from : {std::size_t{9}, hot.events() - 40}) hot.expect_same(*hot.restored(from, 4096, 2));
 }
 
+// A column that outgrew its width while the image was taken: pieces of both widths are restored.
+TEST(DecisionStateOracle, AnImageFromBeforeAndAfterAColumnWasWidenedGivesTheSameState) {
+  const Catalogue of_categories = parsed(
+      "[[feature]]\nname = \"f\"\nentity = \"customer\"\naggregate = \"distinct\"\nfield = \"category\"\nwindow = "
+      "\"1h\"\n");
+  constexpr std::size_t kBefore = 50, kEvents = 65'700;  // more categories than two bytes tell apart
+  const auto apply = [](DecisionState& state, std::size_t i) {
+    Payment payment;
+    payment.id = "t" + std::to_string(i);
+    payment.customer = "c" + std::to_string(i % kBefore);
+    payment.merchant = "m";
+    payment.category = "k" + std::to_string(i);
+    payment.currency = "EUR";
+    payment.amount = 100;
+    payment.time_us = kStartUs + static_cast<std::int64_t>(i);
+    eventlog::TransactionDecided event;
+    event.transaction = payment.view();
+    event.amount_base_minor = payment.amount;
+    state.apply(event, eventlog::Address{8 + 8 * i});
+  };
+  DecisionState live(of_categories, kLatenessUs), restored(of_categories, kLatenessUs);
+  SavedSoFar saved;
+  std::vector<eventlog::Piece> pieces(1);
+  for (std::size_t i = 0; i < kEvents; ++i) {
+    if (i == kBefore) {
+      ASSERT_TRUE(live.save(saved, 1, pieces.back()));  // the first customers, with narrow columns
+    }
+    apply(live, i);
+  }
+  for (bool more = true; more;) more = live.save(saved, 1 << 12, pieces.emplace_back());
+  pieces.pop_back();
+  restored.restore_stream_time(live.stream_time());
+  for (const eventlog::Piece& piece : pieces) ASSERT_TRUE(restored.restore(piece.view()));
+  for (std::size_t i = kBefore; i < kEvents; ++i) apply(restored, i);
+  EXPECT_EQ(restored.digest(), live.digest());
+}
+
 }  // namespace
 }  // namespace vigil::rules::decision_state_oracle_test
