@@ -6,6 +6,7 @@
 
 #include "eventlog/storage/checksum.h"
 #include "eventlog/storage/invariant.h"
+#include "eventlog/storage/thread_role.h"
 
 namespace vigil::eventlog {
 namespace {
@@ -110,6 +111,7 @@ std::uint64_t ImageWriter::bytes_waiting() const {
 }
 
 void ImageWriter::run() {
+  take_role(ThreadRole::patient);
   const Expected<void> done = write_all();
   // A temporary file that cannot be removed either is written over by the next image.
   if (!done) static_cast<void>(environment_.remove(temporary_));

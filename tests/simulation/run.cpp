@@ -168,6 +168,8 @@ class Run {
       ++result_.counts.tails_lost;
       forget_after(durable);
     }
+    // What was cut speaks no more: a header that vouched is gone with a last commit that nobody was shown.
+    if (damaged_) said_durable_ = durable_by_headers();
     read_on(~std::uint64_t{0}, true);
     digests_.erase(digests_.upper_bound(durable), digests_.end());
     if (engine_->state_report().image.value() != 0) check_image();
@@ -386,9 +388,13 @@ class Run {
     ++result_.counts.damages;
     tell("a bit flips");
     damaged_ = true;
-    for (const FoundFrame& frame : frames_on(disk_, kLog)) {
-      said_durable_ = std::max(said_durable_, frame.header.durable_through);
-    }
+    said_durable_ = std::max(said_durable_, durable_by_headers());
+  }
+
+  std::uint64_t durable_by_headers() const {
+    std::uint64_t said = 0;
+    for (const FoundFrame& frame : frames_on(disk_, kLog)) said = std::max(said, frame.header.durable_through);
+    return said;
   }
 
   // The last frame that was shown: nothing that is whole stands behind it and vouches for it.
@@ -430,7 +436,7 @@ class Run {
   std::string log_id_;
   std::set<std::uint64_t> frame_ends_;  // last positions of frames, at the end of the boot before, once there is damage
   std::uint64_t last_read_ = 0, witnessed_ = 0, shown_durable_ = 0;
-  std::uint64_t said_durable_ = 0;  // by the frame headers on the damaged disk
+  std::uint64_t said_durable_ = 0;  // by the frame headers on the damaged disk, since it was last opened
   bool damaged_ = false, refused_ = false;
 };
 
