@@ -102,8 +102,8 @@ class PosixFile : public File {
 
   Expected<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) override {
     while (!bytes.empty()) {
-      const ssize_t put = ::pwrite(descriptor_, bytes.data(), std::min(bytes.size(), kWriteBytesMax),
-                                   static_cast<off_t>(offset));
+      const ssize_t put =
+          ::pwrite(descriptor_, bytes.data(), std::min(bytes.size(), kWriteBytesMax), static_cast<off_t>(offset));
       if (put < 0 && errno == EINTR) continue;
       if (put < 0) return refused(path_, "write", errno);
       bytes = bytes.subspan(static_cast<std::size_t>(put));

@@ -8,80 +8,30 @@
 #include <fstream>
 
 #include "eventlog/storage/posix_environment.h"
+#include "tests/commands/engine_fixture.h"
 
-namespace vigil::commands {
+namespace vigil::commands::engine_test {
 namespace {
 
+using namespace engine_fixture;  // NOLINT: tests only
 using eventlog::Code;
 using eventlog::EventTime;
 using eventlog::EventType;
 using eventlog::LabelKind;
 using eventlog::Outcome;
 
-constexpr std::int64_t kSecondUs = 1'000'000;
 constexpr std::int64_t kDayUs = 86'400 * kSecondUs;
-constexpr std::int64_t kStartUs = 1'700'000'000 * kSecondUs;
 
-constexpr std::string_view kFeatures = R"(
-[[feature]]
-name = "customer_count_1h"
-entity = "customer"
-aggregate = "count"
-window = "1h"
+const std::string kFeatures = joined({kCustomerCount1h, kMerchantFrauds7d});
+const std::string kRules = joined({kThresholds, kVelocity, "cooldown = \"1h\"\n", kBlocked});
 
-[[feature]]
-name = "merchant_frauds_7d"
-entity = "merchant"
-aggregate = "fraud_count"
-window = "7d"
-)";
-
-constexpr std::string_view kRules = R"(
-[thresholds]
-review_score = 50
-decline_score = 100
-
-[[rule]]
-id = "velocity"
-description = "three or more in an hour"
-when = "customer_count_1h >= 3"
-outcome = "review"
-score = 20
-severity = "P2"
-cooldown = "1h"
-
-[[rule]]
-id = "blocked"
-description = "on the list"
-when = 'customer_id in list "blocked"'
-outcome = "decline"
-score = 100
-severity = "P0"
-)";
-
-class EngineTest : public ::testing::Test {
+class EngineTest : public engine_fixture::EngineFixture<eventlog::PosixEnvironment> {
  protected:
   void SetUp() override {
-    directory_ = std::filesystem::temp_directory_path() /
-                 (std::string("vigil-engine-") + ::testing::UnitTest::GetInstance()->current_test_info()->name() +
-                  std::to_string(getpid()));
-    std::filesystem::remove_all(directory_);
-    options_.log.segment_bytes = 4 << 20;
+    EngineFixture::SetUp();
     options_.features_toml = kFeatures;
     options_.rules_toml = kRules;
-    options_.policy.clock = ReferenceClock::stream;
     open();
-  }
-  void TearDown() override {
-    engine_.reset();
-    std::filesystem::remove_all(directory_);
-  }
-
-  void open() {
-    engine_.reset();
-    auto engine = Engine::open(environment_, directory_, options_);
-    ASSERT_TRUE(engine) << engine.error().text;
-    engine_ = std::move(*engine);
   }
 
   static eventlog::Transaction transaction(std::string_view id, std::int64_t second = 0,
@@ -115,10 +65,6 @@ class EngineTest : public ::testing::Test {
   }
   std::size_t count(EventType type) { return static_cast<std::size_t>(std::ranges::count(events(), type)); }
 
-  eventlog::PosixEnvironment environment_;
-  std::filesystem::path directory_;
-  EngineOptions options_;
-  std::unique_ptr<Engine> engine_;
   Command command_;
   std::vector<Reply> replies_;
 };
@@ -569,7 +515,7 @@ TEST_F(EngineTest, TooSmallSegmentsAndBadTextsAreErrorsAtOpen) {
   engine_.reset();
   EngineOptions options = options_;
   options.log.segment_bytes = 1 << 20;
-  EXPECT_EQ(Engine::open(environment_, directory_, options).error().kind, eventlog::ErrorKind::invalid);
+  EXPECT_EQ(Engine::open(environment_, data(), options).error().kind, eventlog::ErrorKind::invalid);
   options = options_;
   options.rules_toml =
       "[[rule]]\nid = \"x\"\nwhen = \"no_such_feature > 1\"\noutcome = \"review\"\ndescription = \"d\"\n";
@@ -581,4 +527,4 @@ TEST_F(EngineTest, TooSmallSegmentsAndBadTextsAreErrorsAtOpen) {
 }
 
 }  // namespace
-}  // namespace vigil::commands
+}  // namespace vigil::commands::engine_test

@@ -8,41 +8,29 @@
 #include <fstream>
 #include <random>
 
-#include "commands/engine.h"
+#include "tests/commands/engine_fixture.h"
 #include "tests/eventlog/storage/faulty_environment.h"
 
 namespace vigil::commands::state_image_test {
 namespace {
 
+using namespace engine_fixture;  // NOLINT: tests only
 using eventlog::Code;
 using eventlog::ErrorKind;
 using eventlog::EventTime;
 using eventlog::LabelKind;
 
-constexpr std::int64_t kSecondUs = 1'000'000;
-constexpr std::int64_t kStartUs = 1'700'000'000 * kSecondUs;
 constexpr std::uint64_t kInterval = 20 << 10;
 
-constexpr std::string_view kFeatures = R"(
-[[feature]]
-name = "customer_count_1h"
-entity = "customer"
-aggregate = "count"
-window = "1h"
-
+constexpr std::string_view kOnWatch = R"(
 [[feature]]
 name = "customer_amount_on_watch"
 entity = "customer"
 aggregate = "sum"
 window = "12h"
 filter = 'merchant_id in list "watched"'
-
-[[feature]]
-name = "merchant_frauds_7d"
-entity = "merchant"
-aggregate = "fraud_count"
-window = "7d"
-
+)";
+constexpr std::string_view kDeviceCategories = R"(
 [[feature]]
 name = "device_categories"
 entity = "device"
@@ -50,37 +38,16 @@ aggregate = "distinct"
 field = "category"
 window = "1d"
 )";
-constexpr std::string_view kMoreFeatures = R"(
-[[feature]]
-name = "customer_count_1h"
-entity = "customer"
-aggregate = "count"
-window = "1h"
-
+constexpr std::string_view kMerchantMax2d = R"(
 [[feature]]
 name = "merchant_max_2d"
 entity = "merchant"
 aggregate = "max"
 window = "2d"
 )";
-constexpr std::string_view kRules = R"(
-[[rule]]
-id = "velocity"
-description = "three or more in an hour"
-when = "customer_count_1h >= 3"
-outcome = "review"
-score = 20
-severity = "P2"
-cooldown = "3h"
-
-[[rule]]
-id = "blocked"
-description = "on the list"
-when = 'customer_id in list "blocked"'
-outcome = "decline"
-score = 100
-severity = "P0"
-)";
+const std::string kFeatures = joined({kCustomerCount1h, kOnWatch, kMerchantFrauds7d, kDeviceCategories});
+const std::string kMoreFeatures = joined({kCustomerCount1h, kMerchantMax2d});
+const std::string kRules = joined({kVelocity, "cooldown = \"3h\"\n", kBlocked});
 
 // Commands that own their texts.
 class Life {
@@ -155,32 +122,16 @@ std::string text(const Reply& reply) {
   return text;
 }
 
-class StateImageTest : public ::testing::Test {
+class StateImageTest : public engine_fixture::EngineFixture<eventlog::FaultyEnvironment> {
  protected:
   void SetUp() override {
-    directory_ = std::filesystem::temp_directory_path() /
-                 (std::string("vigil-image-") + ::testing::UnitTest::GetInstance()->current_test_info()->name() +
-                  std::to_string(getpid()));
-    std::filesystem::remove_all(directory_);
-    options_.log.segment_bytes = 4 << 20;
+    EngineFixture::SetUp();
     options_.features_toml = kFeatures;
     options_.rules_toml = kRules;
-    options_.policy.clock = ReferenceClock::stream;
     options_.image_interval_bytes = kInterval;
   }
-  void TearDown() override {
-    engine_.reset();
-    std::filesystem::remove_all(directory_);
-  }
 
-  std::filesystem::path data() const { return directory_ / "data"; }
   std::filesystem::path image() const { return data() / "models" / "decision_state.image"; }
-  void open() {
-    engine_.reset();
-    auto engine = Engine::open(environment_, data(), options_);
-    ASSERT_TRUE(engine) << engine.error().text;
-    engine_ = std::move(*engine);
-  }
   // Batches of odd sizes, committed at once; the answers as texts.
   void run(std::span<const Command> commands) {
     std::vector<Reply> replies;
@@ -226,10 +177,6 @@ class StateImageTest : public ::testing::Test {
     std::ofstream(image(), std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   }
 
-  eventlog::FaultyEnvironment environment_;
-  std::filesystem::path directory_;
-  EngineOptions options_;
-  std::unique_ptr<Engine> engine_;
   std::vector<std::string> answers_;
 };
 
@@ -292,6 +239,20 @@ class DamagedImageTest : public StateImageTest {
     EXPECT_EQ(engine_->state().digest(), digest_);
   }
 
+  // A log of its own of `count` commands, kept as directory_/"earlier", and `more` behind them until there is an image.
+  void live_on(std::size_t count, std::size_t more) {
+    std::filesystem::remove_all(data());
+    options_.image_interval_bytes = kInterval;
+    open();
+    run(life_.commands().first(count));
+    engine_.reset();
+    std::filesystem::copy(data() / "log", directory_ / "earlier", std::filesystem::copy_options::recursive);
+    open();
+    run(life_.commands().subspan(count, more));
+    need_image();
+    engine_.reset();
+  }
+
   Life life_{9};
   std::uint64_t digest_ = 0;
   std::string whole_;
@@ -340,17 +301,7 @@ TEST_F(DamagedImageTest, TheImageOfAnotherLogIsNotUsed) {
 
 // The same log, taken back to an earlier state and gone on otherwise.
 TEST_F(DamagedImageTest, TheImageOfAnotherHistoryIsNotUsed) {
-  engine_.reset();
-  std::filesystem::remove_all(data());
-  options_.image_interval_bytes = kInterval;
-  open();
-  run(life_.commands().first(700));
-  engine_.reset();
-  std::filesystem::copy(data() / "log", directory_ / "earlier", std::filesystem::copy_options::recursive);
-  open();
-  run(life_.commands().subspan(700, 500));
-  need_image();
-  engine_.reset();
+  live_on(700, 500);
   const std::string later = read_image();
   std::filesystem::remove_all(data());
   std::filesystem::create_directories(data() / "models");
@@ -367,17 +318,7 @@ TEST_F(DamagedImageTest, TheImageOfAnotherHistoryIsNotUsed) {
 }
 
 TEST_F(DamagedImageTest, ALogThatEndsBeforeTheImageHasLostHistory) {
-  engine_.reset();
-  std::filesystem::remove_all(data());
-  options_.image_interval_bytes = kInterval;
-  open();
-  run(life_.commands().first(300));
-  engine_.reset();
-  std::filesystem::copy(data() / "log", directory_ / "earlier", std::filesystem::copy_options::recursive);
-  open();
-  run(life_.commands().subspan(300));
-  need_image();
-  engine_.reset();
+  live_on(300, life_.commands().size() - 300);
   std::filesystem::remove_all(data() / "log");
   std::filesystem::rename(directory_ / "earlier", data() / "log");
   const auto opened = Engine::open(environment_, data(), options_);

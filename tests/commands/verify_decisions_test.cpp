@@ -9,69 +9,27 @@
 #include <functional>
 #include <random>
 
-#include "commands/engine.h"
 #include "eventlog/storage/posix_environment.h"
+#include "tests/commands/engine_fixture.h"
 
 namespace vigil::commands::taken_again {
 namespace {
 
+using namespace engine_fixture;  // NOLINT: tests only
 using eventlog::Code;
 using eventlog::EventTime;
 using eventlog::EventType;
 using eventlog::Position;
 using eventlog::Record;
 
-constexpr std::int64_t kSecondUs = 1'000'000;
-constexpr std::int64_t kStartUs = 1'700'000'000 * kSecondUs;
-
-constexpr const char* kFeatures = R"(
-[[feature]]
-name = "customer_count_1h"
-entity = "customer"
-aggregate = "count"
-window = "1h"
-)";
-constexpr const char* kMoreFeatures = R"(
-[[feature]]
-name = "customer_count_1h"
-entity = "customer"
-aggregate = "count"
-window = "1h"
-
+constexpr std::string_view kCustomerMean2h = R"(
 [[feature]]
 name = "customer_mean_2h"
 entity = "customer"
 aggregate = "mean"
 window = "2h"
-
-[[feature]]
-name = "merchant_frauds_7d"
-entity = "merchant"
-aggregate = "fraud_count"
-window = "7d"
 )";
-constexpr const char* kRules = R"(
-[thresholds]
-review_score = 50
-decline_score = 100
-
-[[rule]]
-id = "velocity"
-description = "three or more in an hour"
-when = "customer_count_1h >= 3"
-outcome = "review"
-score = 20
-severity = "P2"
-cooldown = "10m"
-
-[[rule]]
-id = "blocked"
-description = "on the list"
-when = 'customer_id in list "blocked"'
-outcome = "decline"
-score = 100
-severity = "P0"
-)";
+const std::string kMoreFeatures = joined({kCustomerCount1h, kCustomerMean2h, kMerchantFrauds7d});
 constexpr const char* kOtherRules = R"(
 [[rule]]
 id = "velocity"
@@ -85,24 +43,13 @@ severity = "P1"
 // What stands in place of a record; nothing leaves it as it is.
 using Change = std::function<bool(const Record&, eventlog::FrameBuilder&)>;
 
-class VerifyDecisionsTest : public ::testing::Test {
+class VerifyDecisionsTest : public engine_fixture::EngineFixture<eventlog::PosixEnvironment> {
  protected:
   void SetUp() override {
-    directory_ = std::filesystem::temp_directory_path() /
-                 (std::string("vigil-decisions-") + ::testing::UnitTest::GetInstance()->current_test_info()->name() +
-                  std::to_string(::getpid()));
-    std::filesystem::remove_all(directory_);
-    options_.log.segment_bytes = 4 << 20;
-    options_.features_toml = kFeatures;
-    options_.rules_toml = kRules;
-    options_.policy.clock = ReferenceClock::stream;
-    auto engine = Engine::open(environment_, directory_, options_);
-    ASSERT_TRUE(engine) << engine.error().text;
-    engine_ = std::move(*engine);
-  }
-  void TearDown() override {
-    engine_.reset();
-    std::filesystem::remove_all(directory_);
+    EngineFixture::SetUp();
+    options_.features_toml = kCustomerCount1h;
+    options_.rules_toml = joined({kThresholds, kVelocity, "cooldown = \"10m\"\n", kBlocked});
+    open();
   }
 
   void run(CommandBody body) {
@@ -162,11 +109,11 @@ class VerifyDecisionsTest : public ::testing::Test {
 
   // A log with the same events but for what `change` writes instead.
   std::filesystem::path forged(const Change& change) {
-    const std::filesystem::path data = directory_ / "forged";
+    const std::filesystem::path forgery = directory_ / "forged";
     eventlog::LogOptions options;
     options.segment_bytes = 4 << 20;
-    auto source = eventlog::LogReader::open(environment_, directory_ / "log");
-    auto target = eventlog::Log::open(environment_, data / "log", options);
+    auto source = eventlog::LogReader::open(environment_, data() / "log");
+    auto target = eventlog::Log::open(environment_, forgery / "log", options);
     EXPECT_TRUE(source && target);
     auto cursor = (*source)->read_from(Position{1});
     while (auto record = *(*cursor)->next()) {
@@ -179,7 +126,7 @@ class VerifyDecisionsTest : public ::testing::Test {
       if (!change(*record, frame)) copy(*record, frame);
     }
     EXPECT_TRUE((*target)->settle());
-    return data;
+    return forgery;
   }
   static void copy(const Record& record, eventlog::FrameBuilder& frame) {
     const auto payload =
@@ -219,10 +166,6 @@ class VerifyDecisionsTest : public ::testing::Test {
     EXPECT_EQ(found.first->fields.front().recomputed, recomputed);
   }
 
-  eventlog::PosixEnvironment environment_;
-  std::filesystem::path directory_;
-  EngineOptions options_;
-  std::unique_ptr<Engine> engine_;
   std::vector<Reply> replies_;
   std::uint64_t paid_ = 0, commands_ = 0;
   std::mt19937 random_{7};
@@ -230,7 +173,7 @@ class VerifyDecisionsTest : public ::testing::Test {
 
 TEST_F(VerifyDecisionsTest, AHealthyLogHasNoDifference) {
   a_life();
-  const VerifiedDecisions found = verified(directory_);
+  const VerifiedDecisions found = verified(data());
   EXPECT_FALSE(found.first) << found.first->position.value() << ' ' << found.first->fields.front().field << ' '
                             << found.first->fields.front().recorded << ' ' << found.first->fields.front().recomputed;
   EXPECT_EQ(found.decisions, 130u);
@@ -313,7 +256,7 @@ TEST_F(VerifyDecisionsTest, AnAlteredAlertIsNamed) {
 
 TEST_F(VerifyDecisionsTest, AMissingAlertIsNamedWhereItShouldStand) {
   a_life();
-  const Position alert = position_of(directory_, EventType::alert_raised, 1);
+  const Position alert = position_of(data(), EventType::alert_raised, 1);
   std::size_t seen = 0;
   const auto data = forged([&](const Record& record, eventlog::FrameBuilder& frame) {
     if (record.type != static_cast<std::uint16_t>(EventType::alert_raised) || ++seen != 1) return false;
@@ -325,7 +268,7 @@ TEST_F(VerifyDecisionsTest, AMissingAlertIsNamedWhereItShouldStand) {
 
 TEST_F(VerifyDecisionsTest, ADecisionRecordedTwiceIsNamed) {
   a_life();
-  const Position first = position_of(directory_, EventType::transaction_decided, 3);
+  const Position first = position_of(data(), EventType::transaction_decided, 3);
   std::vector<Record> kept;
   const auto data = forged([&](const Record& record, eventlog::FrameBuilder& frame) {
     copy(record, frame);
@@ -344,9 +287,9 @@ TEST_F(VerifyDecisionsTest, ADecisionRecordedAgainAfterItsIdWasForgottenIsNamed)
   pay(1);
   ASSERT_TRUE(engine_->close());
   engine_.reset();
-  const Position first = position_of(directory_, EventType::transaction_decided, 1);
-  const Position last = position_of(directory_, EventType::transaction_decided, 41);
-  const auto log = eventlog::LogReader::open(environment_, directory_ / "log");
+  const Position first = position_of(data(), EventType::transaction_decided, 1);
+  const Position last = position_of(data(), EventType::transaction_decided, 41);
+  const auto log = eventlog::LogReader::open(environment_, data() / "log");
   const auto data = forged([&](const Record& record, eventlog::FrameBuilder& frame) {
     copy(record.position == last ? *(*log)->at(first) : record, frame);
     return true;
@@ -375,9 +318,9 @@ TEST_F(VerifyDecisionsTest, RulesChangedWithTheirHashAreFoundByTheFirstDecision)
   std::size_t seen = 0;
   const auto other = [](const Record& record) { return *eventlog::decode<eventlog::RulesActivated>(record); };
   std::array<std::byte, 32> hash{};
-  const Position last_rules = position_of(directory_, EventType::rules_activated, 3);
+  const Position last_rules = position_of(data(), EventType::rules_activated, 3);
   {
-    const auto log = eventlog::LogReader::open(environment_, directory_ / "log");
+    const auto log = eventlog::LogReader::open(environment_, data() / "log");
     hash = other(*(*log)->at(last_rules)).sha256;
   }
   const auto data = forged([&](const Record& record, eventlog::FrameBuilder& frame) {
