@@ -111,7 +111,7 @@ std::uint64_t ImageWriter::bytes_waiting() const {
 }
 
 void ImageWriter::run() {
-  take_role(ThreadRole::patient);
+  take_role(ThreadRole::usual);  // nicer, images could come late on a busy machine and starts be longer
   const Expected<void> done = write_all();
   // A temporary file that cannot be removed either is written over by the next image.
   if (!done) static_cast<void>(environment_.remove(temporary_));

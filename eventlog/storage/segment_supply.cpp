@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "eventlog/storage/planted_bug.h"
-#include "eventlog/storage/thread_role.h"
 
 namespace vigil::eventlog {
 
@@ -146,7 +145,6 @@ Expected<void> SegmentSupply::make_spare() {
 }
 
 void SegmentSupply::work() {
-  take_role(ThreadRole::patient);
   std::unique_lock lock(*monitor_);
   while (true) {
     monitor_->wait_until([this] { return stop_ || spare_ == Spare::wanted || !to_seal_.empty(); });
