@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "eventlog/storage/prefetch.h"
 #include "projections/store.h"
 
 namespace vigil::projections {
@@ -18,17 +19,7 @@ constexpr std::uint64_t combine(std::uint64_t hash, std::uint64_t number) {
   return hash ^ (hash >> 32);
 }
 
-// A hint that `bytes` at `begin` are read soon. The empty asm is for g++ 12, which takes a function that only
-// prefetches for one without effect and drops its calls.
-inline void bring(const void* begin, std::size_t bytes = 1) {
-  constexpr std::uintptr_t kLineBytes = 64;
-  const auto from = reinterpret_cast<std::uintptr_t>(begin) & ~(kLineBytes - 1);
-  const auto to = reinterpret_cast<std::uintptr_t>(begin) + bytes;
-  for (std::uintptr_t line = from; line < to; line += kLineBytes) {
-    __builtin_prefetch(reinterpret_cast<const void*>(line));
-  }
-  asm volatile("");
-}
+using eventlog::bring;
 
 // What flushing needs to know of a table, whatever its values.
 class TableBase {

@@ -61,6 +61,8 @@ class ValueReader {
     rest_.remove_prefix(size);
     return bytes;
   }
+  // What was not taken yet.
+  std::string_view rest() const { return rest_; }
   // Whether more was asked for than there is.
   bool is_short() const { return short_; }
   bool ok() const { return !short_ && rest_.empty(); }

@@ -3,11 +3,13 @@
 // A piece: number of its first entity, how many entities there are in all so far, the layout of their entries; then
 // groups of up to kGroup entities: how many, their ids, and of each lifetime, home, the numbers of `last` features,
 // history, and its retained entries as they stand in memory. Windows and sums are not saved: the first look at an
-// entity slides them over its entries, as after a replay.
+// entity slides them over its entries, as after a replay. An entity without entries is restored when it is touched.
 #include <algorithm>
 #include <array>
 
 #include "eventlog/storage/history_chain.h"
+#include "eventlog/storage/invariant.h"
+#include "eventlog/storage/prefetch.h"
 #include "rules/features/entity_store.h"
 
 namespace vigil::rules {
@@ -19,14 +21,22 @@ using eventlog::HistoryChain;
 using eventlog::Piece;
 using eventlog::Place;
 using eventlog::ValueReader;
+using eventlog::ValueWriter;
 
 // Ids stand together, so that the places of the next are on their way to the cache while one is restored.
 constexpr std::uint32_t kGroup = 32;
 constexpr std::uint32_t kReservedMax = 1 << 20;  // whatever a piece says
+// How many entities ahead of the one being saved its memory is asked for: its entries, and twice that far where they
+// are.
+constexpr std::uint32_t kSavedAhead = 6;
+constexpr std::uint32_t kRunsAhead = 16;
+// A lifetime, a home, a number for each column, a history.
+constexpr std::size_t kRecordBytesMax = sizeof(Lifetime) + 2 * (sizeof(Place) + 1) + kColumns * sizeof(std::uint32_t) +
+                                        (1 + HistoryChain::kRootsMax) * sizeof(Address);
 
-void put(Piece& piece, const std::optional<Place>& place) {
-  piece.put(static_cast<std::uint8_t>(place.has_value()));
-  if (place) piece.put(place->latitude_e7).put(place->longitude_e7);
+void put(ValueWriter& out, const std::optional<Place>& place) {
+  out.put(static_cast<std::uint8_t>(place.has_value()));
+  if (place) out.put(place->latitude_e7).put(place->longitude_e7);
 }
 
 std::optional<Place> take_place(ValueReader& from) {
@@ -37,12 +47,12 @@ std::optional<Place> take_place(ValueReader& from) {
   return place;
 }
 
-void put(Piece& piece, const Lifetime& lifetime) {
-  piece.put(lifetime.transactions).put(lifetime.declined).put(lifetime.frauds);
-  piece.put(lifetime.amount_sum_minor).put(lifetime.amount_square_sum);
-  piece.put(lifetime.first_seen.value()).put(lifetime.last_seen.value());
-  put(piece, lifetime.last_place);
-  piece.put(lifetime.last_place_time.value());
+void put(ValueWriter& out, const Lifetime& lifetime) {
+  out.put(lifetime.transactions).put(lifetime.declined).put(lifetime.frauds);
+  out.put(lifetime.amount_sum_minor).put(lifetime.amount_square_sum);
+  out.put(lifetime.first_seen.value()).put(lifetime.last_seen.value());
+  put(out, lifetime.last_place);
+  out.put(lifetime.last_place_time.value());
 }
 
 void take(ValueReader& from, Lifetime& lifetime) {
@@ -57,9 +67,9 @@ void take(ValueReader& from, Lifetime& lifetime) {
   lifetime.last_place_time = EventTime{from.take<std::int64_t>()};
 }
 
-void put(Piece& piece, const HistoryChain& chain) {
-  piece.put(chain.length());
-  for (const Address root : chain.roots()) piece.put(root.value());
+void put(ValueWriter& out, const HistoryChain& chain) {
+  out.put(chain.length());
+  for (const Address root : chain.roots()) out.put(root.value());
 }
 
 bool take(ValueReader& from, HistoryChain& chain) {
@@ -71,6 +81,24 @@ bool take(ValueReader& from, HistoryChain& chain) {
   if (from.is_short()) return false;
   chain = HistoryChain::restore(length, std::span(roots).first(count));
   return true;
+}
+
+// Passing over what take() would take.
+void pass_place(ValueReader& from) {
+  if (from.take<std::uint8_t>() != 0) from.take_bytes(sizeof(Place));
+}
+
+void pass_lifetime(ValueReader& from) {
+  from.take_bytes(6 * sizeof(std::uint64_t) + sizeof(unsigned __int128));  // up to last_seen
+  pass_place(from);
+  from.take_bytes(sizeof(std::int64_t));
+}
+
+bool pass_chain(ValueReader& from) {
+  const auto length = from.take<std::uint64_t>();
+  if (length > UINT32_MAX) return false;
+  from.take_bytes(HistoryChain::root_count(length) * sizeof(std::uint64_t));
+  return !from.is_short();
 }
 
 void put(Piece& piece, const EntryLayout& layout) {
@@ -98,7 +126,9 @@ void put_entries(Piece& piece, const EntityWindows& windows, const EntityRecord&
   const RingStore& rings = windows.rings();
   const EntryRing& ring = record.ring;
   const bool expired = record.lifetime.last_seen.value() <= windows.horizon_us();
-  EntryIndex at = expired ? ring.end : rings.after(ring, windows.horizon_us());
+  EntryIndex at = ring.begin;
+  if (expired) at = ring.end;
+  if (at != ring.end && ring.oldest_us <= windows.horizon_us()) at = rings.after(ring, windows.horizon_us());
   piece.put(ring.end - at);
   while (at != ring.end) {
     const EntryRun run = rings.run(ring, at);
@@ -118,21 +148,39 @@ std::uint32_t EntityStore::save(std::uint32_t first, std::size_t bytes, Piece& p
     const std::uint32_t count = std::min(kGroup, all - first);
     piece.put(count);
     for (std::uint32_t i = 0; i < count; ++i) piece.put_text(names_.text(first + i));
-    for (std::uint32_t i = 0; i < count; ++i) save_entity(first + i, piece);
+    for (std::uint32_t i = 0; i < count; ++i) {
+      prefetch_saved(first + i);
+      save_entity(first + i, piece);
+    }
     first += count;
   }
   return first;
 }
 
 void EntityStore::save_entity(std::uint32_t number, Piece& piece) const {
-  const EntityRecord& record = *place(number);
-  put(piece, record.lifetime);
-  put(piece, record.home);
-  for (const RecordOffset last : windows_.plan().last) {
-    if (last != 0) piece.put(record.get<std::uint32_t>(last));
+  if (const std::string_view saved = sleeping_.find(number); !saved.empty()) {
+    piece.put_bytes(std::as_bytes(std::span(saved))).put(std::uint32_t{0});
+    return;
   }
-  put(piece, record.chain);
+  const EntityRecord& record = *place(number);
+  std::array<char, kRecordBytesMax> room;
+  ValueWriter out(room.data());
+  put(out, record.lifetime);
+  put(out, record.home);
+  for (const RecordOffset last : windows_.plan().last) {
+    if (last != 0) out.put(record.get<std::uint32_t>(last));
+  }
+  put(out, record.chain);
+  piece.put_bytes(std::as_bytes(std::span(room).first(out.bytes())));
   put_entries(piece, windows_, record);
+}
+
+void EntityStore::prefetch_saved(std::uint32_t number) const {
+  const auto all = static_cast<std::uint32_t>(names_.size());
+  if (number + 2 * kSavedAhead < all && !sleeps(number + 2 * kSavedAhead)) prefetch_directory(number + 2 * kSavedAhead);
+  if (number + kSavedAhead < all && !sleeps(number + kSavedAhead)) {
+    windows_.prefetch_runs(*place(number + kSavedAhead), kRunsAhead, [](const void* line) { eventlog::bring(line); });
+  }
 }
 
 bool EntityStore::restore(ValueReader& piece) {
@@ -165,20 +213,36 @@ bool EntityStore::restore_group(ValueReader& piece, const EntryLayout& layout) {
 }
 
 bool EntityStore::restore_entity(std::string_view id, ValueReader& piece, const EntryLayout& layout) {
-  EntityRecord& record = *place(add(id));
-  take(piece, record.lifetime);
-  record.home = take_place(piece);
-  for (const RecordOffset last : windows_.plan().last) {
-    if (last != 0) record.set(last, piece.take<std::uint32_t>());
-  }
-  chain_bytes_ -= record.chain.heap_bytes();
-  if (!take(piece, record.chain)) return false;
-  chain_bytes_ += record.chain.heap_bytes();
+  const std::uint32_t number = add_name(id);
+  std::string_view saved = piece.rest();
+  pass_lifetime(piece);
+  pass_place(piece);
+  piece.take_bytes(sizeof(std::uint32_t) * windows_.plan().last_kept());
+  if (!pass_chain(piece)) return false;
+  saved.remove_suffix(piece.rest().size());
   const auto count = piece.take<std::uint32_t>();
   const std::string_view entries = piece.take_bytes(std::size_t{count} * layout.stride);
   if (piece.is_short()) return false;
+  if (count == 0) {
+    sleeping_.add(number, saved);
+    return true;
+  }
+  EntityRecord& record = *new (place(number)) EntityRecord;
+  restore_record(record, saved);
+  chain_bytes_ += record.chain.heap_bytes();
   windows_.restore(record, reinterpret_cast<const std::byte*>(entries.data()), count, layout);
   return true;
+}
+
+// All but its entries.
+void EntityStore::restore_record(EntityRecord& record, std::string_view saved) const {
+  ValueReader from(saved);
+  take(from, record.lifetime);
+  record.home = take_place(from);
+  for (const RecordOffset last : windows_.plan().last) {
+    if (last != 0) record.set(last, from.take<std::uint32_t>());
+  }
+  eventlog::invariant(take(from, record.chain) && from.ok(), "what is restored was looked at before");
 }
 
 }  // namespace vigil::rules

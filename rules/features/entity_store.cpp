@@ -1,19 +1,17 @@
 #include "rules/features/entity_store.h"
 
 #include <xxhash.h>
-#include <cstring>
+
 #include <new>
 #include <type_traits>
 
-namespace vigil::rules {
-namespace {
+#include "eventlog/storage/prefetch.h"
 
-// A macro-free barrier around the builtin: g++ 12 treats a function that only prefetches as pure and drops
-// the calls to it; the empty asm keeps them.
-[[gnu::always_inline]] inline void prefetch_line(const void* address) {
-  __builtin_prefetch(address);
-  asm volatile("" ::"r"(address));
-}
+namespace vigil::rules {
+
+using eventlog::bring;
+
+namespace {
 
 // A running hash over the numbers that make out a state, in a fixed order.
 class Digester {
@@ -66,22 +64,17 @@ void add_entries(Digester& digester, const EntityWindows& windows, const EntryRi
 }  // namespace
 
 EntityStore::EntityStore(const KindPlan& plan, std::int64_t keep_us)
-    : record_bytes_(plan.record_bytes), windows_(plan, keep_us), blank_(new_slab(1)) {
-  new (blank_.get()) EntityRecord;
+    : record_bytes_(plan.record_bytes), windows_(plan, keep_us), blank_(record_bytes_) {
+  new (blank_.begin()) EntityRecord;
 }
 
 EntityStore::~EntityStore() {
   for (std::uint32_t i = 0; i < names_.size(); ++i) {
+    if (sleeps(i)) continue;
     windows_.release(*place(i));
     place(i)->~EntityRecord();
   }
   blank().~EntityRecord();
-}
-
-EntityStore::Slab EntityStore::new_slab(std::size_t records) const {
-  auto* slab = static_cast<std::byte*>(::operator new(records * record_bytes_, std::align_val_t{64}));
-  std::memset(slab, 0, records * record_bytes_);
-  return Slab(slab);
 }
 
 std::uint32_t EntityStore::number_of(std::string_view id) {
@@ -89,57 +82,86 @@ std::uint32_t EntityStore::number_of(std::string_view id) {
   return add(id);
 }
 
-std::uint32_t EntityStore::add(std::string_view id) {
+std::uint32_t EntityStore::add_name(std::string_view id) {
   const std::uint32_t number = names_.insert(NameTable::hash(id), id);
-  if (number % kRecordsPerSlab == 0) slabs_.push_back(new_slab(kRecordsPerSlab));
+  if (number % kRecordsPerSlab == 0) slabs_.emplace_back(kRecordsPerSlab * record_bytes_);
+  return number;
+}
+
+std::uint32_t EntityStore::add(std::string_view id) {
+  const std::uint32_t number = add_name(id);
   new (place(number)) EntityRecord;
   return number;
 }
 
+void EntityStore::wake(std::uint32_t number) {
+  const std::string_view saved = sleeping_.find(number);
+  if (saved.empty()) return;
+  EntityRecord& record = *new (place(number)) EntityRecord;
+  restore_record(record, saved);
+  chain_bytes_ += record.chain.heap_bytes();
+  windows_.restore(record, nullptr, 0, windows_.plan().layout);
+  sleeping_.remove(number);
+}
+
 void EntityStore::widen(Column column) {
   windows_.change_layout(windows_.widened(column), [this](auto&& change) {
-    for (std::uint32_t i = 0; i < names_.size(); ++i) change(*place(i));
+    for (std::uint32_t i = 0; i < names_.size(); ++i) {
+      if (!sleeps(i)) change(*place(i));
+    }
   });
 }
 
-void EntityStore::prefetch_slot(std::uint64_t hash) const { prefetch_line(names_.slot_address(hash)); }
+void EntityStore::prefetch_slot(std::uint64_t hash) const { bring(names_.slot_address(hash)); }
 
 std::optional<std::uint32_t> EntityStore::prefetch_record(std::uint64_t hash) const {
   const auto number = names_.guess(hash);
   if (!number) return number;
-  prefetch_line(names_.cell_address(*number));
-  const auto* record = reinterpret_cast<const std::byte*>(place(*number));
-  for (std::size_t offset = 0; offset < record_bytes_; offset += 64) prefetch_line(record + offset);
+  bring(names_.cell_address(*number));
+  bring(place(*number), record_bytes_);
   return number;
 }
 
 void EntityStore::prefetch_directory(std::uint32_t number) const {
-  windows_.prefetch_directory(*place(number), [](const void* address) { prefetch_line(address); });
+  windows_.prefetch_directory(*place(number), [](const void* address) { bring(address); });
 }
 
 void EntityStore::prefetch_entries(std::uint32_t number, std::int64_t time_us) const {
-  windows_.prefetch_entries(*place(number), time_us, [](const void* address) { prefetch_line(address); });
+  windows_.prefetch_entries(*place(number), time_us, [](const void* address) { bring(address); });
 }
 
 std::uint64_t EntityStore::entity_bytes() const {
-  return names_.bytes() + slabs_.size() * kRecordsPerSlab * record_bytes_ + chain_bytes_;
+  const std::size_t awake = names_.size() - sleeping_.size();
+  return names_.bytes() + awake * record_bytes_ + chain_bytes_ + sleeping_.bytes();
+}
+
+std::uint64_t EntityStore::digest_of(std::uint32_t number, const EntityRecord& record) const {
+  Digester digester;
+  digester.add(names_.text(number));
+  add_lifetime(digester, record.lifetime);
+  digester.add(record.home);
+  digester.add(record.chain.length());
+  for (const eventlog::Address root : record.chain.roots()) digester.add(root.value());
+  for (const RecordOffset last : windows_.plan().last) {
+    digester.add(last == 0 ? 0u : record.get<std::uint32_t>(last));
+  }
+  add_entries(digester, windows_, record.ring);
+  return digester.value();
+}
+
+std::uint64_t EntityStore::digest_asleep(std::uint32_t number, const ZeroPages& room) const {
+  EntityRecord& record = *new (room.begin()) EntityRecord;
+  restore_record(record, sleeping_.find(number));
+  const std::uint64_t digest = digest_of(number, record);
+  record.~EntityRecord();
+  return digest;
 }
 
 std::uint64_t EntityStore::digest() const {
+  const ZeroPages room(record_bytes_);
   std::uint64_t total = 0;
   for (std::uint32_t i = 0; i < names_.size(); ++i) {
-    const EntityRecord& record = *place(i);
-    Digester digester;
-    digester.add(names_.text(i));
-    add_lifetime(digester, record.lifetime);
-    digester.add(record.home);
-    digester.add(record.chain.length());
-    for (const eventlog::Address root : record.chain.roots()) digester.add(root.value());
-    for (const RecordOffset last : windows_.plan().last) {
-      digester.add(last == 0 ? 0u : record.get<std::uint32_t>(last));
-    }
-    add_entries(digester, windows_, record.ring);
-    total += digester.value();
+    total += sleeps(i) ? digest_asleep(i, room) : digest_of(i, *place(i));
   }
   return total;
 }

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -13,11 +12,14 @@
 #include "rules/features/entity_record.h"
 #include "rules/features/entity_windows.h"
 #include "rules/features/name_table.h"
+#include "rules/features/sleeping_entities.h"
 #include "rules/features/window_plan.h"
+#include "rules/features/zero_pages.h"
 
 namespace vigil::rules {
 
-// Not thread-safe. Entities are never removed; records keep their place.
+// Not thread-safe. Entities are never removed; records keep their place. A restored entity without retained entries
+// sleeps until it is touched: its record is made then.
 class EntityStore {
  public:
   EntityStore(const KindPlan& plan, std::int64_t keep_us);
@@ -35,11 +37,15 @@ class EntityStore {
   // The entity's number; it is created when it was not known.
   std::uint32_t number_of(std::string_view id);
 
-  EntityRecord& record(std::uint32_t number) { return *place(number); }
+  EntityRecord& record(std::uint32_t number) {
+    EntityRecord& record = *place(number);
+    if (record.chain.roots().empty()) wake(number);
+    return record;
+  }
   // The entity's newest event stands at `address`. False, and nothing happens, when its record holds that event
   // already: it was restored as of a later one.
   bool push_link(std::uint32_t number, eventlog::Address address) {
-    eventlog::HistoryChain& chain = place(number)->chain;
+    eventlog::HistoryChain& chain = record(number).chain;
     if (address <= chain.newest()) return false;
     chain_bytes_ -= chain.heap_bytes();
     chain.push(address);
@@ -47,7 +53,7 @@ class EntityStore {
     return true;
   }
   // What an entity that was never seen looks like. Never to be changed.
-  EntityRecord& blank() { return *reinterpret_cast<EntityRecord*>(blank_.get()); }
+  EntityRecord& blank() { return *record_at(blank_.begin()); }
   std::string_view id(std::uint32_t number) const { return names_.text(number); }
   std::size_t size() const { return names_.size(); }
   EntityWindows& windows() { return windows_; }
@@ -81,29 +87,32 @@ class EntityStore {
 
  private:
   void save_entity(std::uint32_t number, eventlog::Piece& piece) const;
+  void prefetch_saved(std::uint32_t number) const;  // what save_entity() will need after this one
   bool restore_group(eventlog::ValueReader& piece, const EntryLayout& layout);
   bool restore_entity(std::string_view id, eventlog::ValueReader& piece, const EntryLayout& layout);
+  void restore_record(EntityRecord& record, std::string_view saved) const;
+  // Makes the record of an entity that sleeps; otherwise nothing.
+  void wake(std::uint32_t number);
+  bool sleeps(std::uint32_t number) const { return !sleeping_.find(number).empty(); }
+  std::uint32_t add_name(std::string_view id);
   std::uint32_t add(std::string_view id);
+  std::uint64_t digest_of(std::uint32_t number, const EntityRecord& record) const;
+  std::uint64_t digest_asleep(std::uint32_t number, const ZeroPages& room) const;
   void widen(Column column);
 
-  static constexpr std::size_t kRecordsPerSlab = 512;
-  struct FreeAligned {
-    void operator()(std::byte* slab) const { ::operator delete(slab, std::align_val_t{64}); }
-  };
-  using Slab = std::unique_ptr<std::byte, FreeAligned>;
-
-  Slab new_slab(std::size_t records) const;
+  static constexpr std::size_t kRecordsPerSlab = 4096;
+  static EntityRecord* record_at(std::byte* begin) { return reinterpret_cast<EntityRecord*>(begin); }
   EntityRecord* place(std::uint32_t number) const {
-    return reinterpret_cast<EntityRecord*>(slabs_[number / kRecordsPerSlab].get() +
-                                           (number % kRecordsPerSlab) * record_bytes_);
+    return record_at(slabs_[number / kRecordsPerSlab].begin() + (number % kRecordsPerSlab) * record_bytes_);
   }
 
   std::size_t record_bytes_;
   EntityWindows windows_;
   NameTable names_;
   mutable std::uint32_t recent_ = 0;  // the entity found last
-  std::vector<Slab> slabs_;
-  Slab blank_;
+  std::vector<ZeroPages> slabs_;
+  ZeroPages blank_;
+  SleepingEntities sleeping_;
   std::uint64_t chain_bytes_ = 0;  // of the links kept outside of the records
 };
 

@@ -90,6 +90,18 @@ class EntityWindows {
     }
   }
 
+  // Likewise with the first `runs` runs of entries, for who reads them all.
+  template <class Touch>
+  void prefetch_runs(const EntityRecord& record, std::uint32_t runs, Touch touch) const {
+    const EntryRing& ring = record.ring;
+    for (EntryIndex at = ring.begin; at != ring.end && runs > 0; --runs) {
+      const EntryRun run = rings_->run(ring, at);
+      touch(run.first);
+      touch(run.first + std::size_t{run.count} * plan_.layout.stride - 1);
+      at += run.count;
+    }
+  }
+
   void release(EntityRecord& record);  // what a record holds outside of itself and the rings
   std::uint64_t bytes() const { return rings_->bytes() + counted_bytes_; }
 

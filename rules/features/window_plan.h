@@ -2,6 +2,7 @@
 // them.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -62,6 +63,8 @@ struct KindPlan {
   bool places_labels = false;
   bool looks_back = false;  // seen_before reads the newest entries
   std::uint32_t record_bytes = 0;
+
+  std::size_t last_kept() const { return kColumns - static_cast<std::size_t>(std::ranges::count(last, 0)); }
 };
 
 // How one feature is read.
