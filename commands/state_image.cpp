@@ -25,7 +25,9 @@ namespace {
 constexpr std::size_t kPieceBytes = 256 << 10;
 // More than this is not put before a slow disk: the image waits.
 constexpr std::uint64_t kWaitingMax = 32 << 20;
+// A larger image is taken less often, but never after more than this many intervals.
 constexpr std::uint64_t kIntervalsMax = 2;
+constexpr std::uint64_t kImageBytesPerLogByte = 3;
 // How many threads restore an image, and how many bytes are worth another one.
 constexpr std::size_t kThreadsMax = 4;
 constexpr std::uint64_t kThreadsWorthBytes = 4 << 20;
@@ -198,7 +200,7 @@ StateImages::StateImages(eventlog::Environment& environment, const eventlog::Log
     : environment_(environment), log_(log), path_(std::move(path)), interval_bytes_(interval_bytes) {}
 
 std::uint64_t StateImages::interval() const {
-  return std::clamp(image_bytes_ / 2, interval_bytes_, kIntervalsMax * interval_bytes_);
+  return std::clamp(image_bytes_ / kImageBytesPerLogByte, interval_bytes_, kIntervalsMax * interval_bytes_);
 }
 
 bool StateImages::due(const WriteState& state) const {

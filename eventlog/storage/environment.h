@@ -44,6 +44,11 @@ class File {
   virtual Expected<void> allocate(std::uint64_t bytes) = 0;
   // What was written is on the disk once this returned without error (fdatasync). Never retried.
   virtual Expected<void> sync() = 0;
+  // Brings what was written there out of the page cache and waits, so that little gathers before sync(); durable it is
+  // only then. Where the system cannot do that it is sync().
+  virtual Expected<void> write_back(std::uint64_t offset, std::uint64_t bytes);
+  // A hint that all of it is read soon: the system may fetch it meanwhile.
+  virtual void will_be_read() {}
   // Makes the next reads come from the disk instead of the page cache, as far as the system can.
   virtual void forget_cached() = 0;
   virtual Expected<std::unique_ptr<Mapping>> map() = 0;

@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <mutex>
+#include <utility>
 
 #include "eventlog/storage/checksum.h"
 #include "eventlog/storage/invariant.h"
@@ -11,22 +12,25 @@
 namespace vigil::eventlog {
 namespace {
 
-// The file: a header, then pieces, each under a header of its own; the last one is empty and closes the file.
+// The file: a header, the pieces one behind the other, a list of them, and a footer that says where the list begins. So
+// the last pieces are found without reading those before.
 constexpr std::uint64_t kMagic = 0x3130'474d'494c'4756;  // "VGLIMG01"
 struct FileHeader {
   std::uint64_t magic = kMagic;
-  std::uint32_t version = 1;
+  std::uint32_t version = 2;
   std::uint32_t check = 0;  // CRC-32C of what is before it
 };
-struct PieceHeader {
-  std::uint32_t bytes = 0;
-  std::uint32_t number = 0;
-  std::uint64_t check = 0;  // XXH3-64 of the content, seeded with the two fields before
+struct FileFooter {
+  std::uint64_t list_offset = 0;
+  std::uint64_t list_check = 0;  // XXH3-64
+  std::uint32_t pieces = 0;
+  std::uint32_t check = 0;  // CRC-32C of what is before it
 };
-static_assert(sizeof(FileHeader) == 16 && sizeof(PieceHeader) == 16);
+static_assert(sizeof(FileHeader) == 16 && sizeof(FileFooter) == 24);
 
-// So that the disk is asked for little at a time, beside the log's own syncs.
-constexpr std::uint64_t kSyncEvery = 4 << 20;
+// So that the disk is asked for little at a time, beside the log's own syncs. Without syncs of its own until the end:
+// each would have the file system commit its journal, with all that others wrote meanwhile.
+constexpr std::uint64_t kWrittenBackAtOnce = 2 << 20;
 constexpr std::size_t kWrittenKept = 8;
 
 template <class T>
@@ -34,10 +38,18 @@ std::span<const std::byte> bytes_of(const T& value) {
   return std::as_bytes(std::span(&value, 1));
 }
 
-std::uint32_t check_of(const FileHeader& header) { return crc32c(bytes_of(header).first(offsetof(FileHeader, check))); }
+template <class T>
+std::span<std::byte> writable_bytes_of(T& value) {
+  return std::as_writable_bytes(std::span(&value, 1));
+}
 
-std::uint64_t check_of(const PieceHeader& header, std::span<const std::byte> content) {
-  return XXH3_64bits_withSeed(content.data(), content.size(), std::uint64_t{header.number} << 32 | header.bytes);
+template <class Framed>
+std::uint32_t check_of(const Framed& framed) {
+  return crc32c(bytes_of(framed).first(offsetof(Framed, check)));
+}
+
+std::uint64_t check_of(std::uint32_t number, std::span<const std::byte> content) {
+  return XXH3_64bits_withSeed(content.data(), content.size(), std::uint64_t{number} << 32 | content.size());
 }
 
 std::unexpected<Error> damaged(const std::filesystem::path& path, std::uint64_t offset, const char* what) {
@@ -127,8 +139,7 @@ Expected<void> ImageWriter::write_all() {
   if (!file) return std::unexpected(file.error());
   FileHeader header;
   header.check = check_of(header);
-  if (auto done = (*file)->write_at(0, bytes_of(header)); !done) return done;
-  offset_ = sizeof(header);
+  if (auto done = write(**file, bytes_of(header)); !done) return done;
   while (true) {
     Piece piece;
     {
@@ -139,30 +150,38 @@ Expected<void> ImageWriter::write_all() {
       piece = std::move(pieces_.front());
       pieces_.pop_front();
     }
-    if (auto done = write(**file, piece); !done) return done;
+    const auto number = static_cast<std::uint32_t>(list_.size());
+    list_.push_back({static_cast<std::uint32_t>(piece.size()), number, check_of(number, piece.bytes_)});
+    if (auto done = write(**file, piece.bytes_); !done) return done;
     std::lock_guard hold(*monitor_);
     bytes_waiting_ -= piece.size();
     monitor_->notify_all();
     piece.clear();
     if (written_.size() < kWrittenKept) written_.push_back(std::move(piece));
   }
-  Piece end;
-  if (auto done = write(**file, end); !done) return done;
+  if (auto done = write_end(**file); !done) return done;
   if (auto synced = (*file)->sync(); !synced) return synced;
   if (auto renamed = environment_.rename(temporary_, path_); !renamed) return renamed;
   return environment_.sync_directory(path_.parent_path());
 }
 
-Expected<void> ImageWriter::write(File& file, Piece& piece) {
-  PieceHeader header{static_cast<std::uint32_t>(piece.size()), number_++, 0};
-  header.check = check_of(header, std::span(piece.bytes_).subspan(sizeof(header)));
-  std::memcpy(piece.bytes_.data(), &header, sizeof(header));
-  if (auto done = file.write_at(offset_, piece.bytes_); !done) return done;
-  offset_ += piece.bytes_.size();
-  unsynced_ += piece.bytes_.size();
-  if (unsynced_ < kSyncEvery) return {};
-  unsynced_ = 0;
-  return file.sync();
+Expected<void> ImageWriter::write_end(File& file) {
+  const auto list = std::as_bytes(std::span(list_));
+  FileFooter footer;
+  footer.list_offset = offset_;
+  footer.list_check = XXH3_64bits(list.data(), list.size());
+  footer.pieces = static_cast<std::uint32_t>(list_.size());
+  footer.check = check_of(footer);
+  if (auto done = write(file, list); !done) return done;
+  return write(file, bytes_of(footer));
+}
+
+Expected<void> ImageWriter::write(File& file, std::span<const std::byte> bytes) {
+  if (auto done = file.write_at(offset_, bytes); !done) return done;
+  offset_ += bytes.size();
+  if (offset_ - written_back_ < kWrittenBackAtOnce) return {};
+  const std::uint64_t begin = std::exchange(written_back_, offset_);
+  return file.write_back(begin, offset_ - begin);
 }
 
 Expected<std::unique_ptr<ImageReader>> ImageReader::open(Environment& environment, const std::filesystem::path& path) {
@@ -171,46 +190,46 @@ Expected<std::unique_ptr<ImageReader>> ImageReader::open(Environment& environmen
   const auto size = (*file)->size();
   if (!size) return std::unexpected(size.error());
   FileHeader header;
-  if (*size < sizeof(header)) return damaged(path, 0, "it is too short for an image");
-  if (auto read = (*file)->read_at(0, std::as_writable_bytes(std::span(&header, 1))); !read) {
-    return std::unexpected(read.error());
-  }
+  FileFooter footer;
+  if (*size < sizeof(header) + sizeof(footer)) return damaged(path, 0, "it is too short for an image");
+  if (auto read = (*file)->read_at(0, writable_bytes_of(header)); !read) return std::unexpected(read.error());
   if (header.magic != kMagic || header.check != check_of(header)) return damaged(path, 0, "this is no image's header");
   if (header.version != FileHeader{}.version) {
     return fail(ErrorKind::unsupported_version, path.string() + ": has image format " + std::to_string(header.version));
   }
+  const std::uint64_t end = *size - sizeof(footer);
+  if (auto read = (*file)->read_at(end, writable_bytes_of(footer)); !read) return std::unexpected(read.error());
+  const std::uint64_t list_bytes = footer.pieces * sizeof(ListedPiece);
+  if (footer.check != check_of(footer) || list_bytes > end - sizeof(header) || footer.list_offset != end - list_bytes) {
+    return damaged(path, end, "the image has no end");
+  }
   auto reader = std::make_unique<ImageReader>();
   reader->path_ = path;
   reader->bytes_ = *size;
-  for (std::uint64_t offset = sizeof(header);;) {
-    PieceHeader piece;
-    if (*size - offset < sizeof(piece)) return damaged(path, offset, "the image has no end");
-    if (auto read = (*file)->read_at(offset, std::as_writable_bytes(std::span(&piece, 1))); !read) {
-      return std::unexpected(read.error());
-    }
-    offset += sizeof(piece);
-    if (piece.number != reader->pieces() || piece.bytes > *size - offset) {
-      return damaged(path, offset - sizeof(piece), "a piece's header is not the next one's");
-    }
-    if (piece.bytes == 0) {
-      if (piece.check != check_of(piece, {}) || offset != *size) {
-        return damaged(path, offset - sizeof(piece), "this is not the image's end");
-      }
-      break;
-    }
-    reader->places_.push_back({offset, piece.bytes, piece.check});
+  reader->list_.resize(footer.pieces);
+  const auto list = std::as_writable_bytes(std::span(reader->list_));
+  if (auto read = (*file)->read_at(footer.list_offset, list); !read) return std::unexpected(read.error());
+  std::uint64_t offset = sizeof(header);
+  bool in_order = true;
+  for (const ListedPiece& piece : reader->list_) {
+    in_order = in_order && piece.number == reader->offsets_.size();
+    reader->offsets_.push_back(offset);
     offset += piece.bytes;
   }
+  const bool whole = XXH3_64bits(list.data(), list.size()) == footer.list_check;
+  if (!whole || !in_order || offset != footer.list_offset) {
+    return damaged(path, footer.list_offset, "the list of the image's pieces is not what was written");
+  }
+  (*file)->will_be_read();
   reader->file_ = std::move(*file);
   return reader;
 }
 
 Expected<std::string_view> ImageReader::piece(std::uint32_t number, std::vector<std::byte>& room) const {
-  const Place& place = places_[number];
-  room.resize(place.bytes);
-  if (auto read = file_->read_at(place.offset, room); !read) return std::unexpected(read.error());
-  if (check_of({place.bytes, number, 0}, room) != place.check) {
-    return damaged(path_, place.offset, "a piece is not what was written");
+  room.resize(list_[number].bytes);
+  if (auto read = file_->read_at(offsets_[number], room); !read) return std::unexpected(read.error());
+  if (check_of(number, room) != list_[number].check) {
+    return damaged(path_, offsets_[number], "a piece is not what was written");
   }
   return std::string_view(reinterpret_cast<const char*>(room.data()), room.size());
 }

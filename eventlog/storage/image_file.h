@@ -20,7 +20,6 @@ namespace vigil::eventlog {
 // What is written and read at once: fields one behind the other (value_bytes.h reads them).
 class Piece {
  public:
-  Piece() { clear(); }
   template <class T>
   Piece& put(T field) {
     static_assert(std::has_unique_object_representations_v<T>);
@@ -37,19 +36,26 @@ class Piece {
   // Writes over what was put at `at`.
   template <class T>
   void change(std::size_t at, T field) {
-    std::memcpy(bytes_.data() + kHeaderBytes + at, &field, sizeof(field));
+    std::memcpy(bytes_.data() + at, &field, sizeof(field));
   }
-  std::size_t size() const { return bytes_.size() - kHeaderBytes; }
-  std::string_view view() const { return {reinterpret_cast<const char*>(bytes_.data()) + kHeaderBytes, size()}; }
-  void clear() { bytes_.assign(kHeaderBytes, std::byte{}); }
+  std::size_t size() const { return bytes_.size(); }
+  std::string_view view() const { return {reinterpret_cast<const char*>(bytes_.data()), size()}; }
+  void clear() { bytes_.clear(); }
 
   static constexpr std::size_t kBytesMax = std::size_t{1} << 31;
 
  private:
   friend class ImageWriter;
-  static constexpr std::size_t kHeaderBytes = 16;
-  std::vector<std::byte> bytes_;  // with room for the header in front
+  std::vector<std::byte> bytes_;
 };
+
+// Of a piece, in the list behind all of them.
+struct ListedPiece {
+  std::uint32_t bytes = 0;
+  std::uint32_t number = 0;
+  std::uint64_t check = 0;  // XXH3-64 of the content, seeded with the two fields before
+};
+static_assert(sizeof(ListedPiece) == 16);
 
 // Writes `path` on a thread of its own, under a temporary name until it is published. add(), publish() and
 // destruction belong to one thread; an image that was not published is removed. A failed write or sync ends the image,
@@ -80,7 +86,8 @@ class ImageWriter {
  private:
   void run();
   Expected<void> write_all();
-  Expected<void> write(File& file, Piece& piece);
+  Expected<void> write(File& file, std::span<const std::byte> bytes);
+  Expected<void> write_end(File& file);
 
   Environment& environment_;
   std::filesystem::path path_, temporary_;
@@ -93,31 +100,28 @@ class ImageWriter {
   Stage stage_ = Stage::writing;
   std::string failure_;
   // Of the thread alone.
-  std::uint64_t offset_ = 0, unsynced_ = 0;
-  std::uint32_t number_ = 0;
+  std::uint64_t offset_ = 0, written_back_ = 0;
+  std::vector<ListedPiece> list_;
   std::unique_ptr<Thread> thread_;
 };
 
 // Reads what an ImageWriter published. Thread-safe.
 class ImageReader {
  public:
-  // Looks at the pieces' headers. Errors: not_found, io, damaged, unsupported_version; each names the file.
+  // Reads header and list, and asks the system to fetch the rest meanwhile. Errors: not_found, io, damaged,
+  // unsupported_version; each names the file.
   static Expected<std::unique_ptr<ImageReader>> open(Environment& environment, const std::filesystem::path& path);
 
-  std::uint32_t pieces() const { return static_cast<std::uint32_t>(places_.size()); }
+  std::uint32_t pieces() const { return static_cast<std::uint32_t>(list_.size()); }
   std::uint64_t bytes() const { return bytes_; }
   // Reads a piece into `room`, checks it, and returns it there. Errors: io, damaged (names file and offset).
   Expected<std::string_view> piece(std::uint32_t number, std::vector<std::byte>& room) const;
 
  private:
-  struct Place {
-    std::uint64_t offset = 0;  // of the content
-    std::uint32_t bytes = 0;
-    std::uint64_t check = 0;
-  };
   std::filesystem::path path_;
   std::unique_ptr<File> file_;
-  std::vector<Place> places_;
+  std::vector<ListedPiece> list_;
+  std::vector<std::uint64_t> offsets_;  // of the pieces
   std::uint64_t bytes_ = 0;
 };
 

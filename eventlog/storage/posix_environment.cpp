@@ -26,6 +26,8 @@ namespace {
 // At most this much is written by one call: a kernel without preemption lets nobody else on the processor meanwhile,
 // and 256 KiB take it a quarter of a millisecond.
 constexpr std::size_t kWriteBytesMax = 256u << 10;
+// The kernel fetches no more for one request, whatever was asked for.
+constexpr off_t kFetchedAtOnce = 1 << 20;
 
 std::unexpected<Error> refused(const std::filesystem::path& path, const char* call, int error) {
   const ErrorKind kind = error == ENOSPC || error == EDQUOT ? ErrorKind::full
@@ -141,6 +143,20 @@ class PosixFile : public File {
   Expected<void> sync() override {
     if (::fdatasync(descriptor_) != 0) return refused(path_, "sync", errno);
     return {};
+  }
+
+  Expected<void> write_back(std::uint64_t offset, std::uint64_t bytes) override {
+    constexpr unsigned kAndWait = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    if (::sync_file_range(descriptor_, static_cast<off_t>(offset), static_cast<off_t>(bytes), kAndWait) == 0) return {};
+    if (errno == ENOSYS || errno == EINVAL || errno == ESPIPE) return sync();
+    return refused(path_, "write back", errno);
+  }
+
+  void will_be_read() override {
+    const auto bytes = size();
+    for (std::uint64_t at = 0; bytes && at < *bytes; at += kFetchedAtOnce) {
+      ::posix_fadvise(descriptor_, static_cast<off_t>(at), kFetchedAtOnce, POSIX_FADV_WILLNEED);
+    }
   }
 
   void forget_cached() override { ::posix_fadvise(descriptor_, 0, 0, POSIX_FADV_DONTNEED); }

@@ -49,7 +49,7 @@ class ImageFileTest : public ::testing::Test {
 };
 
 TEST_F(ImageFileTest, WhatWasAddedIsReadInAnyOrder) {
-  ASSERT_EQ(write(80), ImageWriter::Stage::published);  // more than is synced at a time
+  ASSERT_EQ(write(80), ImageWriter::Stage::published);  // more than is written at a time
   EXPECT_FALSE(temporary_is_there());
   const auto image = ImageReader::open(environment_, path());
   ASSERT_TRUE(image) << image.error().text;
@@ -107,6 +107,14 @@ TEST_F(ImageFileTest, AnUnsyncedDirectoryIsAFailure) {
   EXPECT_EQ(write(1), ImageWriter::Stage::failed);
 }
 
+TEST_F(ImageFileTest, ACutImageIsNone) {
+  ASSERT_EQ(write(3), ImageWriter::Stage::published);
+  for (auto bytes = std::filesystem::file_size(path()); bytes > 0; bytes -= std::min<std::uintmax_t>(bytes, 4099)) {
+    std::filesystem::resize_file(path(), bytes - 1);
+    EXPECT_EQ(pieces_there(), -1) << bytes;
+  }
+}
+
 TEST_F(ImageFileTest, RefusalsNameTheFileAndThePlace) {
   const auto refused = [this] {
     const auto image = ImageReader::open(environment_, path());
@@ -119,17 +127,22 @@ TEST_F(ImageFileTest, RefusalsNameTheFileAndThePlace) {
     file.seekp(at).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
     file.flush();
   };
-  put(16 + 16 + 50, "xyz");  // in the first piece
+  put(16 + 50, "xyz");  // in the first piece
   auto image = ImageReader::open(environment_, path());
   ASSERT_TRUE(image);
   std::vector<std::byte> room;
   const auto piece = (*image)->piece(0, room);
   ASSERT_FALSE(piece);
   EXPECT_EQ(piece.error().kind, ErrorKind::damaged);
-  EXPECT_EQ(piece.error().text, path().string() + ": offset 32: a piece is not what was written");
+  EXPECT_EQ(piece.error().text, path().string() + ": offset 16: a piece is not what was written");
   EXPECT_TRUE((*image)->piece(1, room));
-  put(16, std::string_view("\xff\xff\xff\x7f", 4));  // its length
-  EXPECT_EQ(refused().text, path().string() + ": offset 16: a piece's header is not the next one's");
+  const auto bytes = static_cast<std::streamoff>(std::filesystem::file_size(path()));
+  const std::streamoff list = bytes - 24 - 2 * 16;
+  put(list + 16, std::string_view("\xff\xff\xff\x7f", 4));  // the second piece's length
+  EXPECT_EQ(refused().text, path().string() + ": offset " + std::to_string(list) +
+                                ": the list of the image's pieces is not what was written");
+  put(bytes - 1, "X");
+  EXPECT_EQ(refused().text, path().string() + ": offset " + std::to_string(bytes - 24) + ": the image has no end");
   put(0, "X");
   EXPECT_EQ(refused().text, path().string() + ": offset 0: this is no image's header");
 }
