@@ -81,7 +81,7 @@ Expected<void> WriteState::apply_from(const eventlog::LogSource& log, eventlog::
     auto event = eventlog::decode<eventlog::TransactionDecided>(waiting.record);
     if (!event) return std::unexpected(event.error());
     waiting.event = *event;
-    if (decision_) decision_->prefetch(event->transaction);
+    if (decision_) decision_->prefetch_for_apply(event->transaction);
     waiting.key = eventlog::transaction_key(event->transaction.id);
     transactions_.prefetch(waiting.key);
     return true;

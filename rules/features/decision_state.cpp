@@ -264,7 +264,12 @@ DecisionState::~DecisionState() = default;
 DecisionState::DecisionState(DecisionState&&) noexcept = default;
 
 void DecisionState::prefetch(const eventlog::Transaction& transaction) const {
-  impl_->prefetched.announce(impl_->stores, Impl::ids_of(transaction), transaction.event_time.value());
+  impl_->prefetched.announce(impl_->stores, Impl::ids_of(transaction), transaction.event_time.value(),
+                             Wanted::observing);
+}
+
+void DecisionState::prefetch_for_apply(const eventlog::Transaction& transaction) const {
+  impl_->prefetched.announce(impl_->stores, Impl::ids_of(transaction), transaction.event_time.value(), Wanted::folding);
 }
 
 void DecisionState::prefetch_nothing() const { impl_->prefetched.announce_nothing(impl_->stores); }

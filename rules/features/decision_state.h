@@ -43,6 +43,8 @@ class DecisionState {
 
   // Brings the entities of a transaction that will be observed soon towards the cache. No visible effect.
   void prefetch(const eventlog::Transaction& transaction) const;
+  // Likewise of one that will be applied without being observed.
+  void prefetch_for_apply(const eventlog::Transaction& transaction) const;
   // Stands for the next transaction when none follows: those announced before take their next step.
   void prefetch_nothing() const;
 

@@ -227,7 +227,7 @@ bool EntityStore::restore_entity(std::string_view id, ValueReader& piece, const 
     sleeping_.add(number, saved);
     return true;
   }
-  EntityRecord& record = *new (place(number)) EntityRecord;
+  EntityRecord& record = make_record(number);
   restore_record(record, saved);
   chain_bytes_ += record.chain.heap_bytes();
   windows_.restore(record, reinterpret_cast<const std::byte*>(entries.data()), count, layout);

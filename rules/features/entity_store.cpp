@@ -90,17 +90,22 @@ std::uint32_t EntityStore::add_name(std::string_view id) {
 
 std::uint32_t EntityStore::add(std::string_view id) {
   const std::uint32_t number = add_name(id);
-  new (place(number)) EntityRecord;
+  make_record(number);
   return number;
+}
+
+EntityRecord& EntityStore::make_record(std::uint32_t number) {
+  EntityRecord& record = *new (place(number)) EntityRecord;
+  windows_.stand_before_all(record);
+  return record;
 }
 
 void EntityStore::wake(std::uint32_t number) {
   const std::string_view saved = sleeping_.find(number);
   if (saved.empty()) return;
-  EntityRecord& record = *new (place(number)) EntityRecord;
+  EntityRecord& record = make_record(number);
   restore_record(record, saved);
   chain_bytes_ += record.chain.heap_bytes();
-  windows_.restore(record, nullptr, 0, windows_.plan().layout);
   sleeping_.remove(number);
 }
 
@@ -114,11 +119,18 @@ void EntityStore::widen(Column column) {
 
 void EntityStore::prefetch_slot(std::uint64_t hash) const { bring(names_.slot_address(hash)); }
 
-std::optional<std::uint32_t> EntityStore::prefetch_record(std::uint64_t hash) const {
+std::optional<std::uint32_t> EntityStore::prefetch_record(std::uint64_t hash, Wanted wanted) const {
   const auto number = names_.guess(hash);
   if (!number) return number;
   bring(names_.cell_address(*number));
-  bring(place(*number), record_bytes_);
+  const EntityRecord* record = place(*number);
+  if (wanted == Wanted::observing) {
+    bring(record, record_bytes_);
+  } else {
+    const std::uint32_t last = windows_.plan().last_begin;
+    bring(record, sizeof(EntityRecord));
+    bring(reinterpret_cast<const std::byte*>(record) + last, record_bytes_ - last);
+  }
   return number;
 }
 
@@ -126,8 +138,13 @@ void EntityStore::prefetch_directory(std::uint32_t number) const {
   windows_.prefetch_directory(*place(number), [](const void* address) { bring(address); });
 }
 
-void EntityStore::prefetch_entries(std::uint32_t number, std::int64_t time_us) const {
-  windows_.prefetch_entries(*place(number), time_us, [](const void* address) { bring(address); });
+void EntityStore::prefetch_entries(std::uint32_t number, std::int64_t time_us, Wanted wanted) const {
+  const auto touch = [](const void* address) { bring(address); };
+  if (wanted == Wanted::observing) {
+    windows_.prefetch_entries(*place(number), time_us, touch);
+  } else {
+    windows_.prefetch_newest(*place(number), touch);
+  }
 }
 
 std::uint64_t EntityStore::entity_bytes() const {

@@ -18,6 +18,9 @@
 
 namespace vigil::rules {
 
+// What an entity is brought towards the cache for: observing reads all of its windows, folding few places.
+enum class Wanted : std::uint8_t { observing, folding };
+
 // Not thread-safe. Entities are never removed; records keep their place. A restored entity without retained entries
 // sleeps until it is touched: its record is made then.
 class EntityStore {
@@ -70,9 +73,9 @@ class EntityStore {
 
   // The steps of bringing an entity towards the cache; each wants that the one before has arrived.
   void prefetch_slot(std::uint64_t hash) const;
-  std::optional<std::uint32_t> prefetch_record(std::uint64_t hash) const;
+  std::optional<std::uint32_t> prefetch_record(std::uint64_t hash, Wanted wanted) const;
   void prefetch_directory(std::uint32_t number) const;
-  void prefetch_entries(std::uint32_t number, std::int64_t time_us) const;
+  void prefetch_entries(std::uint32_t number, std::int64_t time_us, Wanted wanted) const;
 
   std::uint64_t entity_bytes() const;
   // Of all entities and their retained entries; the order of entities does not matter.
@@ -96,6 +99,7 @@ class EntityStore {
   bool sleeps(std::uint32_t number) const { return !sleeping_.find(number).empty(); }
   std::uint32_t add_name(std::string_view id);
   std::uint32_t add(std::string_view id);
+  EntityRecord& make_record(std::uint32_t number);
   std::uint64_t digest_of(std::uint32_t number, const EntityRecord& record) const;
   std::uint64_t digest_asleep(std::uint32_t number, const ZeroPages& room) const;
   void widen(Column column);

@@ -156,6 +156,7 @@ void EntityWindows::insert(EntityRecord& record, const Entry& entry) {
     forget_expired(record);
   }
   const EntryIndex index = rings_->insert(record.ring, entry);
+  if (record.windows_at_us == kBeforeAllUs) return;
   const std::byte* kept = rings_->at(record.ring, index);
   for (const WindowPlan& window : plan_.windows) {
     const std::int64_t upper = minus_or_least(record.windows_at_us, window.delay_us);
@@ -189,6 +190,10 @@ void EntityWindows::restore(EntityRecord& record, const std::byte* entries, std:
       rings_->insert(record.ring, entry);
     }
   }
+}
+
+void EntityWindows::stand_before_all(EntityRecord& record) const {
+  record.windows_at_us = kBeforeAllUs;
   for (const WindowPlan& window : plan_.windows) bounds(record, window).next_us = kBeforeAllUs;
 }
 

@@ -24,6 +24,7 @@ struct LabelledEntry {
 // Not thread-safe. Invariants of every record:
 // 1. Each window [lo, hi) lies in the ring, and its sums are those of its entries.
 // 2. Its entries are the retained ones with event time in (T − D − W, T − D], T being record.windows_at_us.
+// 3. Until it was slid for the first time, it stands before all entries.
 class EntityWindows {
  public:
   // Entries are kept for `keep_us` behind the newest event time.
@@ -36,6 +37,8 @@ class EntityWindows {
   // Entries at or before it are forgotten, whether or not their memory was taken back yet.
   std::int64_t horizon_us() const { return horizon_us_; }
 
+  // What a new record begins with.
+  void stand_before_all(EntityRecord& record) const;
   // Moves all windows of the record to stand at `time_us`, forwards or (a late transaction) backwards.
   void slide(EntityRecord& record, std::int64_t time_us);
   // A transaction joins the ring, unless it is beyond the horizon.
@@ -90,6 +93,11 @@ class EntityWindows {
     }
   }
 
+  // Likewise with what insert() alone reads.
+  template <class Touch>
+  void prefetch_newest(const EntityRecord& record, Touch touch) const {
+    if (!record.ring.empty()) touch(rings_->at(record.ring, record.ring.end - 1));
+  }
   // Likewise with the first `runs` runs of entries, for who reads them all.
   template <class Touch>
   void prefetch_runs(const EntityRecord& record, std::uint32_t runs, Touch touch) const {

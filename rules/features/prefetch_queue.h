@@ -23,8 +23,9 @@ class PrefetchQueue {
 
   using Stores = std::array<std::unique_ptr<EntityStore>, eventlog::kEntityKinds>;
 
-  void announce(const Stores& stores, const EntityIds& ids, std::int64_t time_us) {
+  void announce(const Stores& stores, const EntityIds& ids, std::int64_t time_us, Wanted wanted) {
     Announced& now = queue_[next_ % kLength];
+    now.wanted = wanted;
     now.time_us = time_us;
     for (std::size_t kind = 0; kind < eventlog::kEntityKinds; ++kind) {
       now.named[kind] = !ids[kind].empty();
@@ -47,6 +48,7 @@ class PrefetchQueue {
     std::array<std::uint64_t, eventlog::kEntityKinds> hashes{};
     std::array<std::optional<std::uint32_t>, eventlog::kEntityKinds> numbers;
     std::int64_t time_us = 0;
+    Wanted wanted = Wanted::observing;
   };
 
   void step(const Stores& stores) {
@@ -54,9 +56,9 @@ class PrefetchQueue {
     Announced& third = queue_[(next_ - 2 * kStep) % kLength];
     Announced& fourth = queue_[(next_ - 3 * kStep) % kLength];
     for (std::size_t kind = 0; kind < eventlog::kEntityKinds; ++kind) {
-      if (second.named[kind]) second.numbers[kind] = stores[kind]->prefetch_record(second.hashes[kind]);
+      if (second.named[kind]) second.numbers[kind] = stores[kind]->prefetch_record(second.hashes[kind], second.wanted);
       if (third.numbers[kind]) stores[kind]->prefetch_directory(*third.numbers[kind]);
-      if (fourth.numbers[kind]) stores[kind]->prefetch_entries(*fourth.numbers[kind], fourth.time_us);
+      if (fourth.numbers[kind]) stores[kind]->prefetch_entries(*fourth.numbers[kind], fourth.time_us, fourth.wanted);
     }
     ++next_;
   }

@@ -164,6 +164,7 @@ void place_record(KindPlan& kind, std::uint32_t header_bytes) {
       if (set.traces != 0) set.traces = take(sizeof(NumberTraces));
     }
   }
+  kind.last_begin = next;
   for (RecordOffset& last : kind.last) {
     if (last != 0) last = take(sizeof(std::uint32_t));
   }

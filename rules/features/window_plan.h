@@ -61,7 +61,8 @@ struct KindPlan {
   std::vector<std::uint16_t> filters;         // which filter of the catalogue decides flag kFilterShift + i
   std::array<RecordOffset, kColumns> last{};  // number of each column at the newest transaction
   bool places_labels = false;
-  bool looks_back = false;  // seen_before reads the newest entries
+  bool looks_back = false;       // seen_before reads the newest entries
+  std::uint32_t last_begin = 0;  // where `last` numbers stand: at the record's end
   std::uint32_t record_bytes = 0;
 
   std::size_t last_kept() const { return kColumns - static_cast<std::size_t>(std::ranges::count(last, 0)); }
