@@ -23,6 +23,7 @@ class SleepingEntities {
     const Place& place = places_[number];
     return place.bytes == 0 ? std::string_view() : std::string_view(&blocks_[place.block][place.offset], place.bytes);
   }
+  // Memory goes back when nobody sleeps any more.
   void remove(std::uint32_t number);
   std::size_t size() const { return size_; }
   std::uint64_t bytes() const { return blocks_.size() * kBlockBytes + places_.capacity() * sizeof(Place); }
