@@ -44,7 +44,7 @@ class EntityWindows {
   // A transaction joins the ring, unless it is beyond the horizon.
   void insert(EntityRecord& record, const Entry& entry);
   // Gives a new record the `count` entries it had, sorted, in `layout`: this kind's, or the same with narrower columns.
-  // Its windows stand before all of them. The record's lifetime is restored before.
+  // The record stands before all entries, and its lifetime is restored, before.
   void restore(EntityRecord& record, const std::byte* entries, std::uint32_t count, const EntryLayout& layout);
   // Sets (or clears) the fraud flag on one entry that matches and does not carry it (does carry it).
   // Nothing happens when there is none: it was forgotten.

@@ -9,8 +9,8 @@
 
 namespace vigil::rules {
 
-// Most devices of an old log are never seen again: asleep, such an entity costs a start little more than its name, and
-// half the memory. Not thread-safe.
+// An old log knows many devices of which nothing is retained: asleep, such an entity costs a start little more than its
+// name and a copy of these bytes. Not thread-safe.
 class SleepingEntities {
  public:
   static constexpr std::size_t kBytesMax = 65'535;  // of one entity

@@ -38,9 +38,9 @@ TEST_F(PosixFileTest, HintsAndWritingBackLeaveTheContentAsItIs) {
 }
 
 TEST_F(PosixFileTest, WhereAFileCannotBeWrittenBackItIsSynced) {
-  auto pipe = environment_.open("/dev/null", OpenMode::write);  // no file on a disk: neither is possible
-  ASSERT_TRUE(pipe) << pipe.error().text;
-  const auto done = (*pipe)->write_back(0, 4096);
+  auto null = environment_.open("/dev/null", OpenMode::write);  // no file on a disk: neither is possible
+  ASSERT_TRUE(null) << null.error().text;
+  const auto done = (*null)->write_back(0, 4096);
   ASSERT_FALSE(done);
   EXPECT_NE(done.error().text.find("/dev/null: "), std::string::npos) << done.error().text;
 }
