@@ -1,6 +1,6 @@
 #include "projections/digest.h"
 
-#include <sodium/crypto_shorthash_siphash24.h>
+#include <xxhash.h>
 
 #include <array>
 #include <cstring>
@@ -9,9 +9,8 @@
 namespace vigil::projections {
 namespace {
 
-// Stored: never change. The key need not be secret: digests compare copies of our own work.
-constexpr unsigned char kKey[crypto_shorthash_siphashx24_KEYBYTES] = {'v', 'i', 'g', 'i', 'l', ' ', 'm', 'o',
-                                                                      'd', 'e', 'l', ' ', 'v', '1', 0,   0};
+// Stored: never change without another schema hash (Projection::schema_hash).
+constexpr XXH64_hash_t kSeed = 0x6d'6f64'656c'2076;
 
 // Each part is preceded by its length, so that no two different entries spell the same bytes.
 char* put(char* out, std::string_view part) {
@@ -33,12 +32,9 @@ void Digest::toggle(std::string_view database, std::string_view key, std::string
     begin = large.data();
   }
   put(put(put(begin, database), key), value);
-  std::array<std::uint64_t, 2> hash;
-  static_assert(sizeof hash == crypto_shorthash_siphashx24_BYTES);
-  crypto_shorthash_siphashx24(reinterpret_cast<unsigned char*>(hash.data()),
-                              reinterpret_cast<const unsigned char*>(begin), bytes, kKey);
-  words[0] ^= hash[0];
-  words[1] ^= hash[1];
+  const XXH128_hash_t hash = XXH3_128bits_withSeed(begin, bytes, kSeed);
+  words[0] ^= hash.low64;
+  words[1] ^= hash.high64;
 }
 
 std::string Digest::hex() const {

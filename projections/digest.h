@@ -8,8 +8,9 @@
 
 namespace vigil::projections {
 
-// XOR of a keyed SipHash-128 (SipHash-2-4-128 of libsodium) over every entry's database name, key and value.
-// A value. Invariant: replaying the same puts and removals in any order gives the same digest.
+// XOR of XXH3-128 over every entry's database name, key and value: copies of our own work are told apart, forgers are
+// not kept out (docs/decisions/0010). A value. Invariant: replaying the same puts and removals in any order gives the
+// same digest.
 struct Digest {
   std::array<std::uint64_t, 2> words{};
 

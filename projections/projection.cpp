@@ -3,7 +3,8 @@
 namespace vigil::projections {
 
 std::uint64_t Projection::schema_hash() const {
-  std::string text(name());
+  std::string text = "digests by XXH3-128\n";
+  text += name();
   text += '\n' + std::to_string(schema_version());
   for (const std::string& database : databases()) text += '\n' + database;
   return hash_of(text);

@@ -163,7 +163,7 @@ void WriteTransaction::put(Database database, std::string_view key, std::string_
     digest_.toggle((*names_)[database], key, view_of(old));
   }
   digest_.toggle((*names_)[database], key, value);
-  note(mdb_cursor_put(at.cursor, &k, &v, 0), "put");
+  note(mdb_cursor_put(at.cursor, &k, &v, code == 0 ? MDB_CURRENT : 0), "put");
 }
 
 void WriteTransaction::remove(Database database, std::string_view key) {
