@@ -14,7 +14,7 @@
 namespace vigil::commands {
 
 // Raise it whenever a fold of the write state, or how its pieces are saved, changes: older images are not used then.
-inline constexpr std::uint32_t kStateVersion = 1;
+inline constexpr std::uint32_t kStateVersion = 2;
 
 // What an image says of itself: its last piece.
 struct ImageSummary {

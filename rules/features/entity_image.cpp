@@ -1,27 +1,21 @@
 // Entities as bytes, for the image of the decision state.
 //
 // A piece: number of its first entity, how many entities there are in all so far, the layout of their entries; then
-// groups of up to kGroup entities: how many, their ids, and of each lifetime, home, the numbers of `last` features,
-// history, and its retained entries as they stand in memory. Windows and sums are not saved: the first look at an
-// entity slides them over its entries, as after a replay. An entity without entries is restored when it is touched.
+// groups of up to kGroup entities: how many, their ids, and of each its packed record and its retained entries as they
+// stand in memory. Windows and sums are not saved: the first look at an entity slides them over its entries, as after
+// a replay. An entity without entries is restored when it is touched.
 #include <algorithm>
 #include <array>
 
-#include "eventlog/storage/history_chain.h"
-#include "eventlog/storage/invariant.h"
 #include "eventlog/storage/prefetch.h"
 #include "rules/features/entity_store.h"
+#include "rules/features/packed_record.h"
 
 namespace vigil::rules {
 namespace {
 
-using eventlog::Address;
-using eventlog::EventTime;
-using eventlog::HistoryChain;
 using eventlog::Piece;
-using eventlog::Place;
 using eventlog::ValueReader;
-using eventlog::ValueWriter;
 
 // Ids stand together, so that the places of the next are on their way to the cache while one is restored.
 constexpr std::uint32_t kGroup = 32;
@@ -30,76 +24,6 @@ constexpr std::uint32_t kReservedMax = 1 << 20;  // whatever a piece says
 // are.
 constexpr std::uint32_t kSavedAhead = 6;
 constexpr std::uint32_t kRunsAhead = 16;
-// A lifetime, a home, a number for each column, a history.
-constexpr std::size_t kRecordBytesMax = sizeof(Lifetime) + 2 * (sizeof(Place) + 1) + kColumns * sizeof(std::uint32_t) +
-                                        (1 + HistoryChain::kRootsMax) * sizeof(Address);
-
-void put(ValueWriter& out, const std::optional<Place>& place) {
-  out.put(static_cast<std::uint8_t>(place.has_value()));
-  if (place) out.put(place->latitude_e7).put(place->longitude_e7);
-}
-
-std::optional<Place> take_place(ValueReader& from) {
-  if (from.take<std::uint8_t>() == 0) return std::nullopt;
-  Place place;
-  place.latitude_e7 = from.take<decltype(place.latitude_e7)>();
-  place.longitude_e7 = from.take<decltype(place.longitude_e7)>();
-  return place;
-}
-
-void put(ValueWriter& out, const Lifetime& lifetime) {
-  out.put(lifetime.transactions).put(lifetime.declined).put(lifetime.frauds);
-  out.put(lifetime.amount_sum_minor).put(lifetime.amount_square_sum);
-  out.put(lifetime.first_seen.value()).put(lifetime.last_seen.value());
-  put(out, lifetime.last_place);
-  out.put(lifetime.last_place_time.value());
-}
-
-void take(ValueReader& from, Lifetime& lifetime) {
-  lifetime.transactions = from.take<std::uint64_t>();
-  lifetime.declined = from.take<std::uint64_t>();
-  lifetime.frauds = from.take<std::uint64_t>();
-  lifetime.amount_sum_minor = from.take<std::int64_t>();
-  lifetime.amount_square_sum = from.take<unsigned __int128>();
-  lifetime.first_seen = EventTime{from.take<std::int64_t>()};
-  lifetime.last_seen = EventTime{from.take<std::int64_t>()};
-  lifetime.last_place = take_place(from);
-  lifetime.last_place_time = EventTime{from.take<std::int64_t>()};
-}
-
-void put(ValueWriter& out, const HistoryChain& chain) {
-  out.put(chain.length());
-  for (const Address root : chain.roots()) out.put(root.value());
-}
-
-bool take(ValueReader& from, HistoryChain& chain) {
-  const auto length = from.take<std::uint64_t>();
-  if (length > UINT32_MAX) return false;
-  std::array<Address, HistoryChain::kRootsMax> roots;
-  const std::size_t count = HistoryChain::root_count(length);
-  for (std::size_t i = 0; i < count; ++i) roots[i] = Address{from.take<std::uint64_t>()};
-  if (from.is_short()) return false;
-  chain = HistoryChain::restore(length, std::span(roots).first(count));
-  return true;
-}
-
-// Passing over what take() would take.
-void pass_place(ValueReader& from) {
-  if (from.take<std::uint8_t>() != 0) from.take_bytes(sizeof(Place));
-}
-
-void pass_lifetime(ValueReader& from) {
-  from.take_bytes(6 * sizeof(std::uint64_t) + sizeof(unsigned __int128));  // up to last_seen
-  pass_place(from);
-  from.take_bytes(sizeof(std::int64_t));
-}
-
-bool pass_chain(ValueReader& from) {
-  const auto length = from.take<std::uint64_t>();
-  if (length > UINT32_MAX) return false;
-  from.take_bytes(HistoryChain::root_count(length) * sizeof(std::uint64_t));
-  return !from.is_short();
-}
 
 void put(Piece& piece, const EntryLayout& layout) {
   piece.put(static_cast<std::uint8_t>(layout.has_amount));
@@ -163,15 +87,8 @@ void EntityStore::save_entity(std::uint32_t number, Piece& piece) const {
     return;
   }
   const EntityRecord& record = *place(number);
-  std::array<char, kRecordBytesMax> room;
-  ValueWriter out(room.data());
-  put(out, record.lifetime);
-  put(out, record.home);
-  for (const RecordOffset last : windows_.plan().last) {
-    if (last != 0) out.put(record.get<std::uint32_t>(last));
-  }
-  put(out, record.chain);
-  piece.put_bytes(std::as_bytes(std::span(room).first(out.bytes())));
+  std::array<char, kPackedRecordMax> room;
+  piece.put_bytes(std::as_bytes(std::span(room).first(pack_record(record, windows_.plan(), room.data()))));
   put_entries(piece, windows_, record);
 }
 
@@ -214,12 +131,9 @@ bool EntityStore::restore_group(ValueReader& piece, const EntryLayout& layout) {
 
 bool EntityStore::restore_entity(std::string_view id, ValueReader& piece, const EntryLayout& layout) {
   const std::uint32_t number = add_name(id);
-  std::string_view saved = piece.rest();
-  pass_lifetime(piece);
-  pass_place(piece);
-  piece.take_bytes(sizeof(std::uint32_t) * windows_.plan().last_kept());
-  if (!pass_chain(piece)) return false;
-  saved.remove_suffix(piece.rest().size());
+  const std::string_view saved = packed_record(piece.rest(), windows_.plan());
+  if (saved.empty()) return false;
+  piece.take_bytes(saved.size());
   const auto count = piece.take<std::uint32_t>();
   const std::string_view entries = piece.take_bytes(std::size_t{count} * layout.stride);
   if (piece.is_short()) return false;
@@ -228,21 +142,10 @@ bool EntityStore::restore_entity(std::string_view id, ValueReader& piece, const 
     return true;
   }
   EntityRecord& record = make_record(number);
-  restore_record(record, saved);
+  unpack_record(saved, windows_.plan(), record);
   chain_bytes_ += record.chain.heap_bytes();
   windows_.restore(record, reinterpret_cast<const std::byte*>(entries.data()), count, layout);
   return true;
-}
-
-// All but its entries.
-void EntityStore::restore_record(EntityRecord& record, std::string_view saved) const {
-  ValueReader from(saved);
-  take(from, record.lifetime);
-  record.home = take_place(from);
-  for (const RecordOffset last : windows_.plan().last) {
-    if (last != 0) record.set(last, from.take<std::uint32_t>());
-  }
-  eventlog::invariant(take(from, record.chain) && from.ok(), "what is restored was looked at before");
 }
 
 }  // namespace vigil::rules

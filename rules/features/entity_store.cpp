@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "eventlog/storage/prefetch.h"
+#include "rules/features/packed_record.h"
 
 namespace vigil::rules {
 
@@ -104,7 +105,7 @@ void EntityStore::wake(std::uint32_t number) {
   const std::string_view saved = sleeping_.find(number);
   if (saved.empty()) return;
   EntityRecord& record = make_record(number);
-  restore_record(record, saved);
+  unpack_record(saved, windows_.plan(), record);
   chain_bytes_ += record.chain.heap_bytes();
   sleeping_.remove(number);
 }
@@ -168,7 +169,7 @@ std::uint64_t EntityStore::digest_of(std::uint32_t number, const EntityRecord& r
 
 std::uint64_t EntityStore::digest_asleep(std::uint32_t number, const ZeroPages& room) const {
   EntityRecord& record = *new (room.begin()) EntityRecord;
-  restore_record(record, sleeping_.find(number));
+  unpack_record(sleeping_.find(number), windows_.plan(), record);
   const std::uint64_t digest = digest_of(number, record);
   record.~EntityRecord();
   return digest;

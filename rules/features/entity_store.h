@@ -93,7 +93,6 @@ class EntityStore {
   void prefetch_saved(std::uint32_t number) const;  // what save_entity() will need after this one
   bool restore_group(eventlog::ValueReader& piece, const EntryLayout& layout);
   bool restore_entity(std::string_view id, eventlog::ValueReader& piece, const EntryLayout& layout);
-  void restore_record(EntityRecord& record, std::string_view saved) const;
   // Makes the record of an entity that sleeps; otherwise nothing.
   void wake(std::uint32_t number);
   bool sleeps(std::uint32_t number) const { return !sleeping_.find(number).empty(); }
