@@ -35,7 +35,14 @@ class LiveEngine : public Engine {
         images_(environment, *log_, image_, options.image_interval_bytes) {}
 
   Expected<void> start(const EngineOptions& options) {
-    auto restored = restore_state(environment_, image_, *log_, recorder_.undurable_bytes_max(), options.on_replay);
+    Expected<RestoredState> restored;
+    Expected<void> nothing_behind;
+    {
+      // Comes from the disk, and takes about as long as the state.
+      const auto looking = environment_.start_thread([&] { nothing_behind = log_->look_behind(); });
+      restored = restore_state(environment_, image_, *log_, recorder_.undurable_bytes_max(), options.on_replay);
+    }
+    if (!nothing_behind) return nothing_behind;
     if (restored) {
       report_.image = restored->begun.position;
       recorder_.take_over(std::move(restored->state));
@@ -137,6 +144,7 @@ Expected<std::unique_ptr<Engine>> Engine::open(eventlog::Environment& environmen
     log_options.known_durable = summary->ended.position;
     log_options.known_durable_of = summary->log_id;
   }
+  log_options.look_behind_later = true;
   auto log = eventlog::Log::open(environment, data_directory / "log", log_options);
   if (!log) return std::unexpected(log.error());
   auto engine = std::make_unique<LiveEngine>(environment, std::move(*log), image, options);

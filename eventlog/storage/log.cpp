@@ -5,6 +5,7 @@
 #include "eventlog/storage/committer.h"
 #include "eventlog/storage/double_frame_builder.h"
 #include "eventlog/storage/durable_view.h"
+#include "eventlog/storage/invariant.h"
 #include "eventlog/storage/recovery.h"
 #include "eventlog/storage/segment_supply.h"
 
@@ -51,6 +52,7 @@ class WriterLog : public Log {
   Expected<std::vector<Address>> find_key(std::uint64_t key) const override { return view_.find_key(key); }
 
   const RecoveryReport& recovery() const override { return report_; }
+  Expected<void> look_behind() override;
   FrameBuilder& builder() override { return builder_; }
   bool try_commit() override;
   bool committing() const override { return committer_->committing(); }
@@ -73,6 +75,9 @@ class WriterLog : public Log {
   std::unique_ptr<Committer> committer_;
   const LogOptions options_;
   RecoveryReport report_;
+  ChainState begin_;             // where recovery found the end
+  std::uint64_t looked_at_ = 0;  // Recovered::looked_at
+  bool looked_behind_ = true;
   bool closed_ = false;
 };
 
@@ -96,6 +101,9 @@ Expected<std::unique_ptr<File>> WriterLog::begin_new_log(Recovered& found) {
 
 Expected<void> WriterLog::start(Recovered found) {
   report_ = found.report;
+  begin_ = found.end;
+  looked_at_ = found.looked_at;
+  looked_behind_ = found.segments.empty() || looked_at_ == found.segments.back()->header().segment_bytes;
   auto file = found.segments.empty()
                   ? begin_new_log(found)
                   : environment_.open(directory_ / segment_name(found.segments.back()->header().first_position),
@@ -121,7 +129,15 @@ Expected<void> WriterLog::start(Recovered found) {
   return {};
 }
 
+Expected<void> WriterLog::look_behind() {
+  if (looked_behind_) return {};
+  auto nothing = eventlog::look_behind(view_.last(), begin_, looked_at_);
+  looked_behind_ = nothing.has_value();
+  return nothing;
+}
+
 bool WriterLog::try_commit() {
+  invariant(looked_behind_, "a log is appended to once all of it was looked at");
   if (closed_ || builder_.empty() || committer_->committing() || committer_->poisoned()) return false;
   committer_->submit(builder_.take());
   return true;
@@ -146,6 +162,12 @@ Expected<Record> WriterLog::at_or_pending(Address address) const {
 
 Expected<void> WriterLog::close() {
   if (closed_ || !committer_) return {};
+  if (auto nothing = look_behind(); !nothing) {
+    closed_ = true;
+    committer_->stop();
+    view_.close();
+    return nothing;
+  }
   auto settled = settle();
   closed_ = true;
   committer_->stop();
@@ -163,7 +185,7 @@ Expected<std::unique_ptr<Log>> Log::open(Environment& environment, const std::fi
   if (auto made = environment.create_directories(directory); !made) return std::unexpected(made.error());
   auto lock = environment.lock(directory / "LOCK");
   if (!lock) return std::unexpected(lock.error());
-  auto found = recover(environment, directory, good->known_durable, good->known_durable_of);
+  auto found = recover(environment, directory, good->known_durable, good->known_durable_of, good->look_behind_later);
   if (!found) return std::unexpected(found.error());
   auto log = std::make_unique<WriterLog>(environment, directory, *good, std::move(*lock));
   if (auto started = log->start(std::move(*found)); !started) return std::unexpected(started.error());

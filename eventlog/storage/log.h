@@ -22,7 +22,8 @@ struct LogOptions {
   std::uint64_t frame_bytes_max = 4ull << 20;  // one commit; lowered to a quarter of a segment if larger
   // The furthest checkpoint of any read model: a log that ends before it has lost history and is refused.
   Position known_durable{};
-  std::string known_durable_of;  // the log's id as that model knows it; "" is any. Another log is not measured by it
+  std::string known_durable_of;    // the log's id as that model knows it; "" is any. Another log is not measured by it
+  bool look_behind_later = false;  // leaves a part of recovery to Log::look_behind()
 };
 
 // What opening found and did, for the operator.
@@ -71,6 +72,10 @@ class Log : public LogSource {
                                              const LogOptions& options = {});
 
   virtual const RecoveryReport& recovery() const = 0;
+  // With LogOptions::look_behind_later: finishes recovery, by reading the rest of the last segment, which must be
+  // empty. To be called once before the first append, on any thread, also beside reading. A log that is refused here is
+  // left as it is, and nothing may be appended. Errors: damaged.
+  virtual Expected<void> look_behind() = 0;
 
   virtual FrameBuilder& builder() = 0;
   // Hands the built frame to the commit thread if no commit is on its way; false if one is (nothing changed)

@@ -114,14 +114,19 @@ Tail inspect_tail(const Segment& segment, std::span<const std::byte> bytes, std:
   Tail tail;
   tail.begin = tail.end = begin;
   tail.fault = fault;
-  for (std::uint64_t at = begin; at + kBlockBytes <= bytes.size(); at += kBlockBytes) {
+  inspect_tail(segment, bytes, begin, bytes.size(), tail);
+  return tail;
+}
+
+void inspect_tail(const Segment& segment, std::span<const std::byte> bytes, std::uint64_t from, std::uint64_t to,
+                  Tail& tail) {
+  for (std::uint64_t at = from; at + kBlockBytes <= to; at += kBlockBytes) {
     if (is_zero(bytes.subspan(at, kBlockBytes))) continue;
     tail.end = at + kBlockBytes;
     for (std::uint64_t sector = at; sector < tail.end; sector += kSectorBytes) {
       inspect_sector(segment, bytes.subspan(sector), sector, tail);
     }
   }
-  return tail;
 }
 
 EndFacts facts_of(const Tail& tail, const SegmentHeader& header, std::uint64_t next_position) {
@@ -148,11 +153,18 @@ std::optional<std::string_view> why_not_torn(const Tail& tail, const SegmentHead
 
 namespace {
 
+std::string why_refused(EndDecision refusal, const Tail& tail) {
+  if (refusal == EndDecision::refuse_wrong) return std::string(text(tail.fault));
+  std::string why;
+  if (tail.end > tail.begin) why.append(text(tail.fault)).append(": ");
+  return why.append(text(refusal));
+}
+
 // One log's recovery, step by step.
 class Recovery {
  public:
-  Recovery(Environment& environment, const std::filesystem::path& directory)
-      : environment_(environment), directory_(directory) {}
+  Recovery(Environment& environment, const std::filesystem::path& directory, bool look_behind_later)
+      : environment_(environment), directory_(directory), look_behind_later_(look_behind_later) {}
 
   Expected<Recovered> run(Position known_durable, const std::string& known_durable_of) {
     if (auto done = prepare_directory(); !done) return std::unexpected(done.error());
@@ -219,8 +231,21 @@ class Recovery {
     auto fault = scan_to_the_end(segment, found_.end, *tail_file_);
     if (!fault) return std::unexpected(fault.error());
     segment.set_durable_bytes(found_.end.address - segment.base());
-    tail_ = inspect_tail(segment, *segment.bytes(), segment.durable_bytes(), *fault);
+    inspect(segment, *fault);
     return {};
+  }
+
+  // Whatever one commit may have left is near; if nothing is, the rest can wait.
+  void inspect(const Segment& segment, FrameFault fault) {
+    const auto bytes = *segment.bytes();
+    tail_.begin = tail_.end = segment.durable_bytes();
+    tail_.fault = fault;
+    const std::uint64_t near = tail_.begin + segment.header().frame_bytes_max + kBlockBytes;
+    found_.looked_at = look_behind_later_ && !marker_ ? std::min<std::uint64_t>(near, bytes.size()) : bytes.size();
+    inspect_tail(segment, bytes, tail_.begin, found_.looked_at, tail_);
+    if (tail_.end == tail_.begin || found_.looked_at == bytes.size()) return;
+    inspect_tail(segment, bytes, found_.looked_at, bytes.size(), tail_);
+    found_.looked_at = bytes.size();
   }
 
   // Times never decrease across segments either.
@@ -257,7 +282,7 @@ class Recovery {
     const EndDecision decision = decide_end(facts);
     if (refuses(decision)) {
       return std::unexpected(
-          segment.damage(tail_.begin, found_.end.next_position, why_refused(decision, known_durable)));
+          segment.damage(tail_.begin, found_.end.next_position, why_not_opened(decision, known_durable)));
     }
     found_.report.clean_shutdown = decision == EndDecision::whole_and_clean;
     if (facts.marker != MarkerSays::nothing) found_.end.epoch = std::max(found_.end.epoch, marker_->epoch);
@@ -284,11 +309,8 @@ class Recovery {
     return tail_file_->sync();
   }
 
-  std::string why_refused(EndDecision refusal, Position known_durable) const {
-    if (refusal == EndDecision::refuse_wrong) return std::string(text(tail_.fault));
-    std::string why;
-    if (tail_.end > tail_.begin) why.append(text(tail_.fault)).append(": ");
-    why.append(text(refusal));
+  std::string why_not_opened(EndDecision refusal, Position known_durable) const {
+    std::string why = why_refused(refusal, tail_);
     if (refusal == EndDecision::refuse_checkpoint_ahead) why += seen(known_durable.value());
     if (refusal == EndDecision::refuse_marker_ahead) why += seen(marker_->last_position);
     return why;
@@ -304,7 +326,7 @@ class Recovery {
     if (!marked && known_durable == Position{}) return {};
     const EndDecision refusal = marked ? EndDecision::refuse_marker_ahead : EndDecision::refuse_checkpoint_ahead;
     return fail(ErrorKind::damaged, directory_.string() + ": damaged: no segment is here: " +
-                                        why_refused(refusal, known_durable) + std::string(kRestoreHint));
+                                        why_not_opened(refusal, known_durable) + std::string(kRestoreHint));
   }
 
   Expected<void> cut_tail() {
@@ -330,6 +352,7 @@ class Recovery {
 
   Environment& environment_;
   const std::filesystem::path& directory_;
+  const bool look_behind_later_;
   std::string tail_name_;  // the newest segment file: what was written last
   std::unique_ptr<File> tail_file_;
   std::optional<CleanMarker> marker_;
@@ -340,8 +363,20 @@ class Recovery {
 }  // namespace
 
 Expected<Recovered> recover(Environment& environment, const std::filesystem::path& directory, Position known_durable,
-                            const std::string& known_durable_of) {
-  return Recovery(environment, directory).run(known_durable, known_durable_of);
+                            const std::string& known_durable_of, bool look_behind_later) {
+  return Recovery(environment, directory, look_behind_later).run(known_durable, known_durable_of);
+}
+
+Expected<void> look_behind(const Segment& last, const ChainState& end, std::uint64_t looked_at) {
+  const auto bytes = last.bytes();
+  if (!bytes) return std::unexpected(bytes.error());
+  Tail tail;
+  tail.begin = tail.end = end.address - last.base();
+  inspect_tail(last, *bytes, looked_at, bytes->size(), tail);
+  if (tail.end == tail.begin) return {};
+  // Further away than one commit reaches: never a torn one.
+  const EndDecision refusal = decide_end(facts_of(tail, last.header(), end.next_position));
+  return std::unexpected(last.damage(tail.begin, end.next_position, why_refused(refusal, tail)));
 }
 
 Expected<void> write_clean_marker(Environment& environment, const std::filesystem::path& directory,

@@ -38,6 +38,9 @@ struct Tail {
   std::uint64_t commit_bytes = 0;             // length of the frame at `begin` if its header is intact, else 0
 };
 Tail inspect_tail(const Segment& segment, std::span<const std::byte> bytes, std::uint64_t begin, FrameFault fault);
+// The same for offsets from `from` to `to` only, block by block; what is found there is added to `tail`.
+void inspect_tail(const Segment& segment, std::span<const std::byte> bytes, std::uint64_t from, std::uint64_t to,
+                  Tail& tail);
 // What the table of recovery_decision.h asks about a tail. `next_position`: of the first event that is not there.
 EndFacts facts_of(const Tail& tail, const SegmentHeader& header, std::uint64_t next_position);
 // For readers, who ask neither marker nor checkpoints, and whom any intact header further on stops. Nothing when the
@@ -49,11 +52,19 @@ struct Recovered {
   std::vector<std::unique_ptr<Segment>> segments;  // the last one with a growing index
   ChainState end;                                  // with the epoch of the last writer
   RecoveryReport report;
+  std::uint64_t looked_at = 0;  // what stands in the last segment from this offset on was not looked at yet
 };
 // For a writer that holds the lock: syncs, checks, cuts a torn tail, removes the clean-shutdown marker and
 // unfinished files. A log that is refused is left as it is. Errors: damaged, unsupported_version, io.
+//
+// With look_behind_later, a log that was not closed in order, and behind whose end nothing stands as far as one commit
+// reaches, is not looked at further: that is the longer part of a segment, and comes from the disk. look_behind() must
+// be asked before anything is appended.
 Expected<Recovered> recover(Environment& environment, const std::filesystem::path& directory, Position known_durable,
-                            const std::string& known_durable_of);
+                            const std::string& known_durable_of, bool look_behind_later = false);
+// Looks at the last segment from offset `looked_at` on; `end` is where the log ends. Error: damaged, when anything is
+// there.
+Expected<void> look_behind(const Segment& last, const ChainState& end, std::uint64_t looked_at);
 
 // Written when a writer closes in order; tells the next one where the log must end.
 Expected<void> write_clean_marker(Environment& environment, const std::filesystem::path& directory,

@@ -26,6 +26,7 @@ class HeldLog : public eventlog::Log {
   Expected<Position> first_at_or_after(eventlog::IngestTime) const override { return unread(); }
   Expected<std::vector<eventlog::Address>> find_key(std::uint64_t) const override { return unread(); }
   const eventlog::RecoveryReport& recovery() const override { return recovery_; }
+  Expected<void> look_behind() override { return {}; }
   eventlog::FrameBuilder& builder() override { std::abort(); }
   Expected<eventlog::Record> at_or_pending(eventlog::Address) const override { return unread(); }
   Expected<void> close() override { return {}; }
