@@ -12,11 +12,11 @@ namespace vigil::rules {
 
 inline constexpr std::size_t kNumberBytesMax = 10;
 
-// Near zero, on either side, is small: 0, -1, 1, -2 … become 0, 1, 2, 3 …
-constexpr std::uint64_t folded(std::int64_t value) {
+// Zigzag: near zero, on either side, is small. 0, -1, 1, -2 … become 0, 1, 2, 3 …
+constexpr std::uint64_t zigzag(std::int64_t value) {
   return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
 }
-constexpr std::int64_t unfolded(std::uint64_t value) {
+constexpr std::int64_t from_zigzag(std::uint64_t value) {
   return static_cast<std::int64_t>((value >> 1) ^ (0 - (value & 1)));
 }
 

@@ -31,36 +31,36 @@ void put(NumberWriter& out, const Lifetime& lifetime) {
   out.put(lifetime.transactions);
   out.put(lifetime.declined);
   out.put(lifetime.frauds);
-  out.put(folded(lifetime.amount_sum_minor));
+  out.put(zigzag(lifetime.amount_sum_minor));
   out.put(static_cast<std::uint64_t>(lifetime.amount_square_sum));
   out.put(static_cast<std::uint64_t>(lifetime.amount_square_sum >> 64));
-  out.put(folded(lifetime.first_seen.value()));
-  out.put(folded(difference(lifetime.last_seen, lifetime.first_seen)));
-  out.put(folded(difference(lifetime.last_place_time, lifetime.last_seen)));
+  out.put(zigzag(lifetime.first_seen.value()));
+  out.put(zigzag(difference(lifetime.last_seen, lifetime.first_seen)));
+  out.put(zigzag(difference(lifetime.last_place_time, lifetime.last_seen)));
 }
 
 void take(NumberReader& from, Lifetime& lifetime) {
   lifetime.transactions = from.take();
   lifetime.declined = from.take();
   lifetime.frauds = from.take();
-  lifetime.amount_sum_minor = unfolded(from.take());
+  lifetime.amount_sum_minor = from_zigzag(from.take());
   lifetime.amount_square_sum = from.take();
   lifetime.amount_square_sum |= static_cast<unsigned __int128>(from.take()) << 64;
-  lifetime.first_seen = EventTime{unfolded(from.take())};
-  lifetime.last_seen = later(lifetime.first_seen, unfolded(from.take()));
-  lifetime.last_place_time = later(lifetime.last_seen, unfolded(from.take()));
+  lifetime.first_seen = EventTime{from_zigzag(from.take())};
+  lifetime.last_seen = later(lifetime.first_seen, from_zigzag(from.take()));
+  lifetime.last_place_time = later(lifetime.last_seen, from_zigzag(from.take()));
 }
 
 void put(NumberWriter& out, const std::optional<Place>& place) {
   if (!place) return;
-  out.put(folded(place->latitude_e7));
-  out.put(folded(place->longitude_e7));
+  out.put(zigzag(place->latitude_e7));
+  out.put(zigzag(place->longitude_e7));
 }
 
 Place take_place(NumberReader& from) {
   Place place;
-  place.latitude_e7 = static_cast<std::int32_t>(unfolded(from.take()));
-  place.longitude_e7 = static_cast<std::int32_t>(unfolded(from.take()));
+  place.latitude_e7 = static_cast<std::int32_t>(from_zigzag(from.take()));
+  place.longitude_e7 = static_cast<std::int32_t>(from_zigzag(from.take()));
   return place;
 }
 

@@ -35,13 +35,13 @@ TEST(NumberBytes, TakeSevenBitsAByte) {
   EXPECT_EQ(written({UINT64_MAX}), "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01");
 }
 
-TEST(NumberBytes, FoldKeepsNearZeroSmall) {
-  EXPECT_EQ(folded(0), 0u);
-  EXPECT_EQ(folded(-1), 1u);
-  EXPECT_EQ(folded(1), 2u);
-  EXPECT_EQ(folded(std::numeric_limits<std::int64_t>::min()), UINT64_MAX);
+TEST(NumberBytes, ZigzagKeepsNearZeroSmall) {
+  EXPECT_EQ(zigzag(0), 0u);
+  EXPECT_EQ(zigzag(-1), 1u);
+  EXPECT_EQ(zigzag(1), 2u);
+  EXPECT_EQ(zigzag(std::numeric_limits<std::int64_t>::min()), UINT64_MAX);
   for (const std::int64_t value : {std::int64_t{0}, std::int64_t{-7}, std::int64_t{1} << 40, INT64_MIN, INT64_MAX}) {
-    EXPECT_EQ(unfolded(folded(value)), value);
+    EXPECT_EQ(from_zigzag(zigzag(value)), value);
   }
 }
 
@@ -78,7 +78,7 @@ TEST(NumberBytes, PassingAndTakingEndAtTheSamePlaceOfAnyBytes) {
 }
 
 // A record of a plan that keeps the numbers of two columns.
-class PackedRecord : public testing::Test {
+class PackedRecord : public ::testing::Test {
  protected:
   PackedRecord() {
     plan_.last[1] = sizeof(EntityRecord);
