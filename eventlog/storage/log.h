@@ -73,8 +73,8 @@ class Log : public LogSource {
 
   virtual const RecoveryReport& recovery() const = 0;
   // With LogOptions::look_behind_later: finishes recovery, by reading the rest of the last segment, which must be
-  // empty. To be called once before the first append, on any thread, also beside reading. A log that is refused here is
-  // left as it is, and nothing may be appended. Errors: damaged.
+  // empty. To be called once before the first append, on any thread, also beside reading. A log that is refused here
+  // gets no clean-shutdown marker, and nothing may be appended. Errors: damaged.
   virtual Expected<void> look_behind() = 0;
 
   virtual FrameBuilder& builder() = 0;

@@ -59,7 +59,8 @@ struct Recovered {
 //
 // With look_behind_later, a log that was not closed in order, and behind whose end nothing stands as far as one commit
 // reaches, is not looked at further: that is the longer part of a segment, and comes from the disk. look_behind() must
-// be asked before anything is appended.
+// be asked before anything is appended; a log refused only then has had the padding of its last frame zeroed, if it
+// held garbage.
 Expected<Recovered> recover(Environment& environment, const std::filesystem::path& directory, Position known_durable,
                             const std::string& known_durable_of, bool look_behind_later = false);
 // Looks at the last segment from offset `looked_at` on; `end` is where the log ends. Error: damaged, when anything is
