@@ -243,7 +243,11 @@ class Recovery {
     const std::uint64_t near = tail_.begin + segment.header().frame_bytes_max + kBlockBytes;
     found_.looked_at = look_behind_later_ && !marker_ ? std::min<std::uint64_t>(near, bytes.size()) : bytes.size();
     inspect_tail(segment, bytes, tail_.begin, found_.looked_at, tail_);
-    if (tail_.end == tail_.begin || found_.looked_at == bytes.size()) return;
+    if (tail_.end != tail_.begin) inspect_rest();
+  }
+  void inspect_rest() {
+    const Segment& segment = *found_.segments.back();
+    const auto bytes = *segment.bytes();
     inspect_tail(segment, bytes, found_.looked_at, bytes.size(), tail_);
     found_.looked_at = bytes.size();
   }
@@ -273,12 +277,21 @@ class Recovery {
     return same ? MarkerSays::ends_here : MarkerSays::otherwise;
   }
 
+  EndFacts end_facts(Position known_durable) const {
+    EndFacts facts = facts_of(tail_, found_.segments.back()->header(), found_.end.next_position);
+    facts.checkpoint_reaches = known_durable.value() >= found_.end.next_position;
+    facts.marker = what_marker_says();
+    return facts;
+  }
+
   // Decides what the end of the log is, and does it.
   Expected<void> settle_end(Position known_durable) {
     const Segment& segment = *found_.segments.back();
-    EndFacts facts = facts_of(tail_, segment.header(), found_.end.next_position);
-    facts.checkpoint_reaches = known_durable.value() >= found_.end.next_position;
-    facts.marker = what_marker_says();
+    EndFacts facts = end_facts(known_durable);
+    if (refuses(decide_end(facts))) {
+      inspect_rest();  // the reason comes from the first row that fits, whatever was left for later
+      facts = end_facts(known_durable);
+    }
     const EndDecision decision = decide_end(facts);
     if (refuses(decision)) {
       return std::unexpected(

@@ -112,6 +112,18 @@ TEST_F(LookBehindTest, WhereNothingStandsTheLogGoesOn) {
   expect_all(*log_, 1, 160);
 }
 
+// Both is wrong: the log ends before a checkpoint, and something stands further on. The reason is the same.
+TEST_F(LookBehindTest, ALogThatIsRefusedAnywayNamesTheSameReason) {
+  crashed_with("stray", kReach + 3 * kBlockBytes);
+  LogOptions at_once = small_segments(), afterwards = later();
+  at_once.known_durable = afterwards.known_durable = Position{101};
+  const auto expected = try_open(at_once), refused = try_open(afterwards);
+  ASSERT_FALSE(expected);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().text, expected.error().text);
+  EXPECT_EQ(read_file(last_segment()), before_);
+}
+
 // Whoever closes it without having looked.
 TEST_F(LookBehindTest, ClosingLooksFirst) {
   crashed_with("stray", kReach + 3 * kBlockBytes);
